@@ -1,0 +1,56 @@
+//! Frames: where they come from and how the one that belongs to a moment is found.
+//!
+//! A camera is a blocking device: one named thread moves frames into the [`Ring`], everything else reads
+//! the ring. A lost or silent camera is a normal state that the ring carries, never a wait without an end.
+
+mod ring;
+
+pub use ring::{NoFrame, Ring};
+
+use std::sync::Arc;
+
+use crate::stamp::Stamp;
+
+/// One picture as the camera delivered it. Cheap to share; the bytes go back to the camera's pool when the
+/// last holder lets go.
+#[derive(Debug)]
+pub struct Frame {
+    /// Counts every frame the camera started, so a gap is a lost frame.
+    pub sequence: u64,
+    /// When the frame was taken: for V4L2 the kernel's stamp.
+    pub taken: Stamp,
+    /// What the bytes are.
+    pub format: PixelFormat,
+    /// Pixels across, by the negotiated mode; for JPEG the header decides.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// The bytes used, not the buffer they came in.
+    pub bytes: Vec<u8>,
+    /// Whether exposure may still be settling after the stream's start: such a frame is never chosen.
+    pub warming_up: bool,
+}
+
+/// What the bytes of a frame are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PixelFormat {
+    /// A whole JPEG file, possibly padded, possibly without Huffman tables.
+    Jpeg,
+    /// Packed 4:2:2, two bytes a pixel: Y U Y V.
+    Yuyv,
+    /// A plane of Y, then a half-size plane of interleaved U V.
+    Nv12,
+    /// One byte of luminance a pixel.
+    Grey,
+}
+
+/// What the camera is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not open yet.
+    Opening,
+    /// Delivering frames.
+    Live,
+    /// Not delivering; the sentence says what failed, on which device, and what to do.
+    Lost(Arc<str>),
+}

@@ -1,0 +1,288 @@
+//! Bytes from a scale become readings. Pure: bytes and time come in as arguments.
+//!
+//! One file per protocol family; each ends in one [`Family`] that says everything the rest of the agent
+//! needs to know about it. A new family is a file, its `mod` line and its entry in [`FAMILIES`]; the common
+//! tests (noise, cuts, bounded memory) then run on it.
+//!
+//! The rule that every decoder keeps: a frame is either a reading with a weight, a reading that says why
+//! there is none, an answer to a command, or garbled. It is never silently zero and never the last weight.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::weight::{Quantity, Unit, Weight};
+
+/// Every protocol family the agent speaks.
+pub const FAMILIES: [&Family; 0] = [];
+
+/// What a family is and how to talk to it.
+#[derive(Debug)]
+pub struct Family {
+    /// The name in the settings and in every output.
+    pub name: &'static str,
+    /// Makers and models, for people.
+    pub title: &'static str,
+    /// The speed and framing most scales of the family leave the factory with.
+    pub line: Line,
+    /// Who speaks first.
+    pub talk: Talk,
+    /// Whether the scale itself says when the weight is stable; if not, the agent watches a longer window.
+    pub sends_stability: bool,
+    /// Whether the unit is on the wire; if not, it comes from the settings or from the decimal places.
+    pub sends_unit: bool,
+    /// How to write on the scale's own display, where the family can.
+    pub display: Option<Display>,
+    /// A fresh decoder for one port.
+    pub decoder: fn(&Profile) -> Box<dyn Decoder>,
+    /// Whole good frames, for the common tests and as an example.
+    pub samples: &'static [&'static [u8]],
+}
+
+impl Family {
+    /// The family of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FAMILIES.into_iter().find(|family| family.name == name)
+    }
+}
+
+/// Takes one byte at a time, so that how the port cut the stream cannot matter.
+pub trait Decoder: Send {
+    /// Takes the next byte; answers when that byte completes a frame.
+    fn push(&mut self, byte: u8) -> Option<Frame>;
+
+    /// The bytes of a frame that has begun and not ended; empty between frames.
+    fn pending(&self) -> &[u8];
+
+    /// Forgets the frame that has begun: the line fell silent in the middle of it.
+    fn reset(&mut self);
+}
+
+/// What a site knows about its scale and the wire does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// The unit, for families that do not send it.
+    pub unit: Option<Unit>,
+    /// The decimal places, for families that do not send the point.
+    pub decimals: Option<u8>,
+}
+
+/// One complete frame: its bytes and what they mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The bytes from the frame's first to its last.
+    pub raw: Vec<u8>,
+    /// What they mean.
+    pub heard: Heard,
+}
+
+/// What a frame means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The state of the load.
+    Reading(Reading),
+    /// An answer that carries no reading.
+    Answer(Answer),
+    /// Bytes that are not a frame of this family.
+    Garbled(Garbled),
+}
+
+/// The state of the load as one frame tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The number, when the scale gave one.
+    pub quantity: Option<Quantity>,
+    /// Whether the load is at rest, by the scale's own word.
+    pub stability: Stability,
+    /// Whether the load is within the scale's range.
+    pub range: Range,
+    /// The scale's centre-of-zero flag; not "the number is zero".
+    pub zero: Option<bool>,
+    /// Whether a tare is taken off.
+    pub net: Option<bool>,
+    /// The tare, where it is sent.
+    pub tare: Option<Quantity>,
+    /// A short word when the scale reports a fault; such a reading has no quantity.
+    pub fault: Option<Cow<'static, str>>,
+}
+
+impl Reading {
+    /// A reading with a number and the scale's word on its stability, in range, nothing else known.
+    #[must_use]
+    pub fn of(quantity: Quantity, stability: Stability) -> Self {
+        let zero = (quantity.weight() != Weight::ZERO).then_some(false);
+        Self { quantity: Some(quantity), zero, ..Self::without_weight(stability) }
+    }
+
+    /// A reading in which the scale withheld the number.
+    #[must_use]
+    pub const fn without_weight(stability: Stability) -> Self {
+        Self { quantity: None, stability, range: Range::In, zero: None, net: None, tare: None, fault: None }
+    }
+
+    /// The load is outside the scale's range; whatever digits came with it mean nothing.
+    #[must_use]
+    pub fn outside(range: Range) -> Self {
+        Self { range, ..Self::without_weight(Stability::Unknown) }
+    }
+
+    /// The scale reports a fault; whatever digits came with it mean nothing.
+    #[must_use]
+    pub fn faulty(word: impl Into<Cow<'static, str>>) -> Self {
+        Self { fault: Some(word.into()), ..Self::without_weight(Stability::Unknown) }
+    }
+
+    /// The weight that may be used: a number, in range, without a fault.
+    #[must_use]
+    pub fn weight(&self) -> Option<Weight> {
+        match (self.quantity, self.range, &self.fault) {
+            (Some(quantity), Range::In, None) => Some(quantity.weight()),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the load is at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stability {
+    /// The scale says so, or the frame's type implies it.
+    Stable,
+    /// The scale says it moves.
+    Moving,
+    /// The scale does not say.
+    Unknown,
+}
+
+/// Whether the load is within the scale's range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Range {
+    /// Within it.
+    In,
+    /// Above capacity.
+    Over,
+    /// Below zero further than the scale weighs.
+    Under,
+}
+
+/// An answer to a command, without a reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Which answer, one word: `ack`, `nak`, `text-accepted`, `text-refused`, `syntax-error`, …
+    pub word: &'static str,
+    /// Whether the scale thereby refused what was asked.
+    pub refused: bool,
+    /// What else the answer said, if anything: an error number, a serial number.
+    pub detail: Option<String>,
+}
+
+impl Answer {
+    /// An answer that says yes.
+    #[must_use]
+    pub const fn yes(word: &'static str) -> Self {
+        Self { word, refused: false, detail: None }
+    }
+
+    /// An answer that says no.
+    #[must_use]
+    pub const fn no(word: &'static str) -> Self {
+        Self { word, refused: true, detail: None }
+    }
+}
+
+/// Why bytes are not a frame. Each is a sentence a technician can act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Garbled {
+    /// A character of the number is none of a number.
+    #[error("a digit of the weight is not a digit")]
+    NotANumber,
+    /// Text frames arrive with bit 7 set.
+    #[error(
+        "bit 7 is set on every odd character: the scale sends 7 bits with parity, the port reads 8 without (set framing to 7E1 or 7O1)"
+    )]
+    Parity,
+    /// The frame has not the family's layout.
+    #[error("the frame has not the layout of the protocol: {0}")]
+    Layout(&'static str),
+    /// The number has not the decimal places that the unit or the settings imply.
+    #[error("the weight has other decimal places than the settings say: check unit and decimals")]
+    Decimals,
+    /// The checksum does not match.
+    #[error("the checksum does not match: a byte was changed on the line")]
+    Checksum,
+    /// A frame began and the line fell silent.
+    #[error("the frame was cut: the line fell silent in the middle of it")]
+    Cut,
+    /// A line that never ends.
+    #[error("no end of frame within {0} bytes")]
+    Endless(usize),
+}
+
+/// Who speaks first, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// The scale sends frames by itself; no valid frame for `silent_after` means that the cable is out.
+    Stream {
+        /// How long a working scale may say nothing.
+        silent_after: Duration,
+    },
+    /// The scale answers requests.
+    Poll {
+        /// The harmless request for the present weight.
+        request: &'static [u8],
+        /// From one request to the next while nothing happens.
+        unhurried: Duration,
+        /// From an answer to the next request while the load settles; zero is back to back.
+        brisk: Duration,
+        /// How long an answer may take before the request counts as missed.
+        answer_within: Duration,
+    },
+}
+
+/// How a family writes text on the scale's own display.
+#[derive(Clone, Copy, Debug)]
+pub struct Display {
+    /// The bytes that show a text.
+    pub show: fn(&str) -> Vec<u8>,
+    /// The bytes that give the display back to the weight.
+    pub clear: &'static [u8],
+}
+
+/// Speed and framing of a serial line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Bits a second.
+    pub baud: u32,
+    /// Data bits, parity, stop bits.
+    pub framing: Framing,
+}
+
+/// The framings that scales use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub enum Framing {
+    /// 7 data bits, even parity, 1 stop bit.
+    #[serde(rename = "7E1")]
+    SevenEvenOne,
+    /// 7 data bits, odd parity, 1 stop bit.
+    #[serde(rename = "7O1")]
+    SevenOddOne,
+    /// 7 data bits, even parity, 2 stop bits.
+    #[serde(rename = "7E2")]
+    SevenEvenTwo,
+    /// 7 data bits, no parity, 2 stop bits.
+    #[serde(rename = "7N2")]
+    SevenNoneTwo,
+    /// 8 data bits, no parity, 1 stop bit.
+    #[serde(rename = "8N1")]
+    EightNoneOne,
+    /// 8 data bits, no parity, 2 stop bits.
+    #[serde(rename = "8N2")]
+    EightNoneTwo,
+    /// 8 data bits, even parity, 1 stop bit.
+    #[serde(rename = "8E1")]
+    EightEvenOne,
+    /// 8 data bits, odd parity, 1 stop bit.
+    #[serde(rename = "8O1")]
+    EightOddOne,
+}
