@@ -19,5 +19,6 @@
 pub mod stamp;
 pub mod weight;
 pub mod scale;
+pub mod stability;
 pub mod jpeg;
 pub mod camera;
