@@ -16,6 +16,7 @@
 //! - No queue without a bound, no wait without an end, no retry without a limit.
 //! - A bad setting stops the start, with its line and column; it never becomes a default.
 
+pub mod kernel;
 pub mod stamp;
 pub mod weight;
 pub mod scale;

@@ -1,0 +1,10 @@
+//! The kernel's interfaces that no crate offers safely. All `unsafe` of the crate stands in this folder,
+//! each block with its reason; everything that leaves it is safe to call.
+
+#![expect(unsafe_code, reason = "this folder is where the crate meets the kernel; see each block")]
+
+mod holder;
+mod tty;
+
+pub use holder::{Holder, holders_of};
+pub use tty::{low_latency, take_fd};
