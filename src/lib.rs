@@ -18,8 +18,10 @@
 
 pub mod kernel;
 pub mod stamp;
+pub mod pulse;
 pub mod weight;
 pub mod scale;
 pub mod stability;
+pub mod serial;
 pub mod jpeg;
 pub mod camera;

@@ -100,7 +100,10 @@ pub struct Dialogue {
 
 impl std::fmt::Debug for Dialogue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dialogue").field("turn", &self.turn).field("missed", &self.missed).finish_non_exhaustive()
+        f.debug_struct("Dialogue")
+            .field("turn", &self.turn)
+            .field("missed", &self.missed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -184,7 +187,9 @@ impl Dialogue {
     }
 
     fn answered(&mut self, at: Stamp) {
-        if let (Turn::AwaitingWeight { asked, .. }, Talk::Poll { unhurried, brisk, .. }) = (self.turn, self.talk) {
+        if let (Turn::AwaitingWeight { asked, .. }, Talk::Poll { unhurried, brisk, .. }) =
+            (self.turn, self.talk)
+        {
             let calm = at.since(self.same_since) >= self.calm_after;
             let ask_at = if calm { (asked + unhurried).max(at) } else { at + brisk };
             self.turn = Turn::Idle { ask_at };
@@ -208,13 +213,18 @@ impl Dialogue {
     }
 
     fn cut_if_late(&mut self, at: Stamp) -> Option<Event> {
-        let late = !self.decoder.pending().is_empty() && at.since(self.last_byte) > INTER_BYTE;
-        late.then(|| {
-            let raw = self.decoder.pending().to_vec();
-            self.decoder.reset();
-            self.same_since = at;
-            Event::Frame(Frame { raw, heard: Heard::Garbled(Garbled::Cut) }, self.last_byte)
-        })
+        if at.since(self.last_byte) > INTER_BYTE { self.cut() } else { None }
+    }
+
+    /// Gives up the frame that has begun, if one has.
+    fn cut(&mut self) -> Option<Event> {
+        let raw = self.decoder.pending().to_vec();
+        if raw.is_empty() {
+            return None;
+        }
+        self.decoder.reset();
+        self.same_since = self.last_byte;
+        Some(Event::Frame(Frame { raw, heard: Heard::Garbled(Garbled::Cut) }, self.last_byte))
     }
 
     /// What to do now.
@@ -231,7 +241,7 @@ impl Dialogue {
             Step::ListenUntil(until) if !self.decoder.pending().is_empty() => {
                 Step::ListenUntil(until.min(self.last_byte + INTER_BYTE + Duration::from_millis(1)))
             }
-            step => step,
+            step @ (Step::Send(_) | Step::Tell(_) | Step::ListenUntil(_)) => step,
         }
     }
 
@@ -266,11 +276,16 @@ impl Dialogue {
                 self.turn = Turn::AwaitingWeight { asked: now, until: now + answer_within };
                 Step::Send(request.to_vec())
             }
-            Turn::AwaitingWeight { until, .. } if now < until => Step::ListenUntil(until),
-            Turn::AwaitingText { until, .. } if now < until => Step::ListenUntil(until),
+            Turn::AwaitingWeight { until, .. } | Turn::AwaitingText { until, .. } if now < until => {
+                Step::ListenUntil(until)
+            }
             Turn::AwaitingText { told, .. } => {
                 self.turn = Turn::Draining { since: now };
-                if told { Step::Tell(Event::Shown(Err(NotShown::NoAnswer))) } else { Step::ListenUntil(now + QUIET) }
+                if told {
+                    Step::Tell(Event::Shown(Err(NotShown::NoAnswer)))
+                } else {
+                    Step::ListenUntil(now + QUIET)
+                }
             }
             Turn::AwaitingWeight { .. } => {
                 self.turn = Turn::Draining { since: now };
@@ -287,8 +302,10 @@ impl Dialogue {
                 if now < quiet_at {
                     return Step::ListenUntil(quiet_at);
                 }
-                self.decoder.reset();
                 self.turn = Turn::Idle { ask_at: now };
+                if let Some(cut) = self.cut() {
+                    return Step::Tell(cut);
+                }
                 self.step_poll(now)
             }
         }

@@ -7,6 +7,8 @@
 //! The rule that every decoder keeps: a frame is either a reading with a weight, a reading that says why
 //! there is none, an answer to a command, or garbled. It is never silently zero and never the last weight.
 
+pub mod dialogue;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
