@@ -3,27 +3,36 @@
 //! A camera is a blocking device: one named thread moves frames into the [`Ring`], everything else reads
 //! the ring. A lost or silent camera is a normal state that the ring carries, never a wait without an end.
 
+mod desk;
+mod folder;
+mod pace;
 mod ring;
+mod settings;
+mod synthetic;
+mod thread;
 
 pub use ring::{NoFrame, Ring};
+pub use settings::{FrameRate, Height, Settings, Source, Width, Within};
+pub use thread::{Camera, Heartbeat, start};
 
 use std::sync::Arc;
 
 use crate::stamp::Stamp;
 
-/// One picture as the camera delivered it. Cheap to share; the bytes go back to the camera's pool when the
-/// last holder lets go.
+/// One picture as the camera delivered it. Cheap to share; when the ring drops it and nobody else holds it,
+/// its buffer is filled again.
 #[derive(Debug)]
 pub struct Frame {
     /// Counts every frame the camera started, so a gap is a lost frame.
     pub sequence: u64,
-    /// When the frame was taken: for V4L2 the kernel's stamp.
+    /// When the frame was taken: its stamp (for V4L2 the kernel's) less the camera's latency.
     pub taken: Stamp,
     /// What the bytes are.
     pub format: PixelFormat,
-    /// Pixels across, by the negotiated mode; for JPEG the header decides.
+    /// Pixels across, by the negotiated mode. For JPEG the header decides, and this is zero when no mode
+    /// was negotiated.
     pub width: u32,
-    /// Pixels down.
+    /// Pixels down, likewise.
     pub height: u32,
     /// The bytes used, not the buffer they came in.
     pub bytes: Vec<u8>,
@@ -47,7 +56,7 @@ pub enum PixelFormat {
 /// What the camera is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Not open yet.
+    /// Not open yet, or open and its exposure still settling.
     Opening,
     /// Delivering frames.
     Live,

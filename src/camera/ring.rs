@@ -1,7 +1,7 @@
 //! The meeting place of the camera's thread and the weighing: the newest few frames, and the camera's state.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -16,6 +16,9 @@ const KEPT: usize = 6;
 #[derive(Debug)]
 pub struct Ring {
     frames: Mutex<VecDeque<Arc<Frame>>>,
+    /// Buffers of frames that left, at most [`KEPT`]: filled again, so that thirty pictures a second cost
+    /// no allocation.
+    spare: Mutex<Vec<Vec<u8>>>,
     news: watch::Sender<News>,
 }
 
@@ -35,9 +38,12 @@ pub enum NoFrame {
     /// The camera is not delivering.
     #[error("{0}")]
     Lost(Arc<str>),
-    /// The camera is being opened.
-    #[error("the camera is still being opened")]
+    /// The camera is being opened, or its exposure is still settling.
+    #[error("the camera is still starting")]
     Opening,
+    /// The camera is live, but no frame came in time.
+    #[error("the camera delivered no frame in time")]
+    Silent,
     /// Everything the camera delivered since was broken.
     #[error("the camera delivered only broken frames ({0} since the weight settled)")]
     OnlyBroken(u64),
@@ -46,24 +52,48 @@ pub enum NoFrame {
 impl Default for Ring {
     fn default() -> Self {
         let news = News { pushes: 0, broken: 0, state: State::Opening };
-        Self { frames: Mutex::default(), news: watch::Sender::new(news) }
+        Self { frames: Mutex::default(), spare: Mutex::default(), news: watch::Sender::new(news) }
     }
 }
 
 impl Ring {
-    /// Puts in a whole frame, and thereby says that the camera is live.
+    /// Puts in a whole frame, and thereby says that the camera is live, or starting while frames are still
+    /// warming up.
     pub fn push(&self, frame: Arc<Frame>) {
-        {
-            let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-            if frames.len() == KEPT {
-                frames.pop_front();
-            }
+        let state = if frame.warming_up { State::Opening } else { State::Live };
+        let oldest = {
+            let mut frames = lock(&self.frames);
+            let oldest = if frames.len() == KEPT { frames.pop_front() } else { None };
             frames.push_back(frame);
-        }
+            oldest
+        };
+        self.recycle(oldest);
         self.news.send_modify(|news| {
             news.pushes += 1;
-            news.state = State::Live;
+            news.state = state;
         });
+    }
+
+    /// An empty buffer for the next frame, one that was used before if there is any.
+    #[must_use]
+    pub fn buffer(&self) -> Vec<u8> {
+        lock(&self.spare).pop().unwrap_or_default()
+    }
+
+    /// Takes back a buffer that became no frame.
+    pub fn give_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut spare = lock(&self.spare);
+        if spare.len() < KEPT {
+            spare.push(buffer);
+        }
+    }
+
+    /// Keeps the buffers of frames that nobody else holds.
+    fn recycle(&self, frames: impl IntoIterator<Item = Arc<Frame>>) {
+        for frame in frames.into_iter().filter_map(Arc::into_inner) {
+            self.give_back(frame.bytes);
+        }
     }
 
     /// Counts a frame that was thrown away as broken.
@@ -74,7 +104,8 @@ impl Ring {
     /// Changes the camera's state. A lost camera's frames are forgotten: none of them is ever "new".
     pub fn set_state(&self, state: State) {
         if state != State::Live {
-            self.frames.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            let frames = std::mem::take(&mut *lock(&self.frames));
+            self.recycle(frames);
         }
         self.news.send_modify(|news| news.state = state);
     }
@@ -85,10 +116,20 @@ impl Ring {
         self.news.borrow().state.clone()
     }
 
+    /// Waits until the camera's state is as wanted; like [`Ring::first_after`] without a limit of its own.
+    pub async fn state_when(&self, wanted: impl Fn(&State) -> bool) -> State {
+        let mut news = self.news.subscribe();
+        match news.wait_for(|news| wanted(&news.state)).await {
+            Ok(news) => news.state.clone(),
+            // The sender lives in `self`, so this cannot happen.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// The frames at hand, oldest first.
     #[must_use]
     pub fn frames(&self) -> Vec<Arc<Frame>> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        lock(&self.frames).iter().cloned().collect()
     }
 
     /// Waits for the first frame taken after `moment`. It waits for as long as it is polled: the caller
@@ -118,12 +159,18 @@ impl Ring {
     #[must_use]
     pub fn why_none(&self, broken_before: u64) -> NoFrame {
         let news = self.news.borrow();
-        match &news.state {
-            State::Lost(why) => NoFrame::Lost(Arc::clone(why)),
-            State::Opening => NoFrame::Opening,
-            State::Live => NoFrame::OnlyBroken(news.broken.saturating_sub(broken_before)),
+        match (&news.state, news.broken.saturating_sub(broken_before)) {
+            (State::Lost(why), _) => NoFrame::Lost(Arc::clone(why)),
+            (State::Opening, 0) => NoFrame::Opening,
+            (State::Live, 0) => NoFrame::Silent,
+            (State::Opening | State::Live, broken) => NoFrame::OnlyBroken(broken),
         }
     }
+}
+
+/// A thread that panicked while it held the lock left at worst one frame out.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -184,11 +231,36 @@ mod tests {
     }
 
     #[test]
+    fn buffers_come_back_unless_somebody_holds_the_frame() {
+        let ring = Ring::default();
+        for sequence in 1..=6 {
+            ring.push(frame(sequence, sequence));
+        }
+        assert_eq!(ring.buffer().capacity(), 0);
+        let held = ring.frames();
+        ring.push(frame(90, 90));
+        assert_eq!(ring.buffer().capacity(), 0);
+        drop(held);
+        ring.push(frame(91, 91));
+        let buffer = ring.buffer();
+        assert!(buffer.is_empty() && buffer.capacity() > 0);
+    }
+
+    #[test]
+    fn a_camera_that_warms_up_is_starting_not_live() {
+        let ring = Ring::default();
+        let dark = Frame { warming_up: true, ..Arc::into_inner(frame(1, 200)).unwrap() };
+        ring.push(Arc::new(dark));
+        assert_eq!(ring.why_none(0), NoFrame::Opening);
+    }
+
+    #[test]
     fn broken_frames_since_the_moment_are_told() {
         let ring = Ring::default();
         ring.count_broken();
         let before = ring.broken();
         ring.set_state(State::Live);
+        assert_eq!(ring.why_none(before), NoFrame::Silent);
         ring.count_broken();
         ring.count_broken();
         assert_eq!(ring.why_none(before), NoFrame::OnlyBroken(2));

@@ -1,0 +1,300 @@
+//! The `[camera]` table of the settings.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::{self, Deserializer, Unexpected, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// Where the frames come from and what they should be like.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Table")]
+pub struct Settings {
+    /// The camera itself.
+    pub source: Source,
+    /// Pixels across that are wanted; the nearest mode of the camera is taken.
+    pub width: Width,
+    /// Pixels down that are wanted.
+    pub height: Height,
+    /// Frames a second that are wanted.
+    pub fps: FrameRate,
+    /// From the exposure to the stamp: a frame counts as taken this much before its stamp.
+    pub latency: Duration,
+    /// After the stream's start, while exposure settles: frames of this time are never chosen.
+    pub warm_up: Duration,
+    /// How long a weighing waits for its frame.
+    pub frame_wait: Duration,
+}
+
+/// A camera of one kind, with what that kind needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A camera of the kernel's video interface.
+    V4l2 {
+        /// Its node, best by a stable name: `/dev/v4l/by-id/…`.
+        device: PathBuf,
+    },
+    /// The JPEG files of a folder, served as a live camera.
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A drawn plate with the frame's number.
+    Synthetic,
+}
+
+impl Source {
+    /// Whether the frames are drawn and show no goods. (A folder's pictures may be a real camera's, put
+    /// there by another program.)
+    #[must_use]
+    pub const fn is_simulated(&self) -> bool {
+        match self {
+            Self::V4l2 { .. } | Self::Folder { .. } => false,
+            Self::Synthetic => true,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4l2 { device } => write!(f, "camera {}", device.display()),
+            Self::Folder { folder } => write!(f, "camera folder {}", folder.display()),
+            Self::Synthetic => write!(f, "synthetic camera (simulation)"),
+        }
+    }
+}
+
+/// 160 pixels across is the smallest mode that cameras offer (QQVGA), 7680 the largest (8K UHD).
+pub type Width = Within<160, 7_680>;
+/// 120 pixels down is the smallest mode that cameras offer (QQVGA), 4320 the largest (8K UHD).
+pub type Height = Within<120, 4_320>;
+/// The fastest UVC cameras give 240 frames a second.
+pub type FrameRate = Within<1, 240>;
+/// A second of camera latency is far beyond any camera that is of use on a scale.
+type LatencyMillis = Within<0, 1_000>;
+/// Exposure settles within a second or two; a minute is surely a slip of the pen.
+type WarmUpMillis = Within<0, 60_000>;
+/// A shopper who waited ten seconds for a picture has left.
+type WaitMillis = Within<1, 10_000>;
+
+/// 640 × 360 holds the 600 × 360 that the service prefers.
+const WIDTH: Width = Width::new(640);
+const HEIGHT: Height = Height::new(360);
+const FPS: FrameRate = FrameRate::new(30);
+const LATENCY: LatencyMillis = LatencyMillis::new(0);
+/// Automatic exposure and white balance of common UVC cameras need half a second to a second.
+const WARM_UP_V4L2: WarmUpMillis = WarmUpMillis::new(1_000);
+const WARM_UP_OTHERS: WarmUpMillis = WarmUpMillis::new(0);
+const WAIT: WaitMillis = WaitMillis::new(1_000);
+
+/// The names of the kinds of camera.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    V4l2,
+    Folder,
+    Synthetic,
+}
+
+/// The table as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    kind: Kind,
+    device: Option<PathBuf>,
+    folder: Option<PathBuf>,
+    #[serde(default = "width")]
+    width: Width,
+    #[serde(default = "height")]
+    height: Height,
+    #[serde(default = "fps")]
+    fps: FrameRate,
+    #[serde(default = "latency")]
+    latency_ms: LatencyMillis,
+    warm_up_ms: Option<WarmUpMillis>,
+    #[serde(default = "wait")]
+    frame_wait_ms: WaitMillis,
+}
+
+const fn width() -> Width {
+    WIDTH
+}
+
+const fn height() -> Height {
+    HEIGHT
+}
+
+const fn fps() -> FrameRate {
+    FPS
+}
+
+const fn latency() -> LatencyMillis {
+    LATENCY
+}
+
+const fn wait() -> WaitMillis {
+    WAIT
+}
+
+/// What a kind of camera needs and the table does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Missing {
+    #[error(
+        "camera.device is missing: kind = \"v4l2\" needs the camera's name, for example \
+         \"/dev/v4l/by-id/usb-…-video-index0\" (`scalecam devices` lists them)"
+    )]
+    Device,
+    #[error("camera.folder is missing: kind = \"folder\" needs the folder whose *.jpg files are served")]
+    Folder,
+}
+
+impl TryFrom<Table> for Settings {
+    type Error = Missing;
+
+    fn try_from(table: Table) -> Result<Self, Missing> {
+        let named = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
+        let (source, warm_up) = match table.kind {
+            Kind::V4l2 => {
+                (Source::V4l2 { device: named(table.device).ok_or(Missing::Device)? }, WARM_UP_V4L2)
+            }
+            Kind::Folder => {
+                (Source::Folder { folder: named(table.folder).ok_or(Missing::Folder)? }, WARM_UP_OTHERS)
+            }
+            Kind::Synthetic => (Source::Synthetic, WARM_UP_OTHERS),
+        };
+        Ok(Self {
+            source,
+            width: table.width,
+            height: table.height,
+            fps: table.fps,
+            latency: table.latency_ms.as_millis(),
+            warm_up: table.warm_up_ms.unwrap_or(warm_up).as_millis(),
+            frame_wait: table.frame_wait_ms.as_millis(),
+        })
+    }
+}
+
+impl Settings {
+    /// The settings of a camera with everything else at its default.
+    #[must_use]
+    pub fn of(source: Source) -> Self {
+        let warm_up = match source {
+            Source::V4l2 { .. } => WARM_UP_V4L2,
+            Source::Folder { .. } | Source::Synthetic => WARM_UP_OTHERS,
+        };
+        Self {
+            source,
+            width: WIDTH,
+            height: HEIGHT,
+            fps: FPS,
+            latency: LATENCY.as_millis(),
+            warm_up: warm_up.as_millis(),
+            frame_wait: WAIT.as_millis(),
+        }
+    }
+}
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Within<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Within<MIN, MAX> {
+    /// A number that the source text gives.
+    ///
+    /// # Panics
+    /// When the number is outside of its limits: in a `const` that is an error of the compiler.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        assert!(MIN <= number && number <= MAX, "the number is outside of its limits");
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    const fn as_millis(self) -> Duration {
+        Duration::from_millis(1).saturating_mul(self.0)
+    }
+}
+
+impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Within<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_u32(NumberWithin::<MIN, MAX>)
+    }
+}
+
+/// Reads a [`Within`], and says what is allowed when it is not one.
+struct NumberWithin<const MIN: u32, const MAX: u32>;
+
+impl<const MIN: u32, const MAX: u32> Visitor<'_> for NumberWithin<MIN, MAX> {
+    type Value = Within<MIN, MAX>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {MIN} to {MAX}")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        let fitting = u32::try_from(number).ok().filter(|number| (MIN..=MAX).contains(number));
+        fitting.map(Within).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn each_kind_needs_its_own_key_and_the_rest_has_defaults() {
+        let folder = read("kind = 'folder'\nfolder = '/srv/frames'").unwrap();
+        assert_eq!(folder, Settings::of(Source::Folder { folder: "/srv/frames".into() }));
+        assert_eq!((folder.width.get(), folder.height.get(), folder.fps.get()), (640, 360, 30));
+        assert_eq!((folder.warm_up, folder.latency), (Duration::ZERO, Duration::ZERO));
+        let v4l2 = read("kind = 'v4l2'\ndevice = '/dev/video0'").unwrap();
+        assert_eq!((v4l2.warm_up, v4l2.frame_wait), (Duration::from_secs(1), Duration::from_secs(1)));
+        assert_eq!(read("kind = 'synthetic'\nwarm_up_ms = 40").unwrap().warm_up, Duration::from_millis(40));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let message = |text: &str| read(text).unwrap_err();
+        assert!(message("kind = 'folder'").starts_with("camera.folder is missing: kind = \"folder\" needs"));
+        assert!(message("kind = 'folder'\nfolder = ''").starts_with("camera.folder is missing"));
+        assert!(message("kind = 'v4l2'").starts_with("camera.device is missing: kind = \"v4l2\" needs"));
+        assert!(message("kind = 'synthetic'\nfsp = 3").starts_with("unknown field `fsp`, expected one of"));
+        assert_eq!(
+            message("kind = 'webcam'"),
+            "unknown variant `webcam`, expected one of `v4l2`, `folder`, `synthetic`"
+        );
+    }
+
+    #[test]
+    fn limits_hold_on_both_sides_and_are_told() {
+        let fps = |number: i64| read(&format!("kind = 'synthetic'\nfps = {number}"));
+        assert_eq!(fps(1).unwrap().fps.get(), 1);
+        assert_eq!(fps(240).unwrap().fps.get(), 240);
+        for number in [0, 241] {
+            let message = format!("invalid value: integer `{number}`, expected a whole number from 1 to 240");
+            assert_eq!(fps(number).unwrap_err(), message);
+        }
+        assert!(fps(-1).unwrap_err().starts_with("invalid value: integer `-1`"));
+        assert!(
+            read("kind = 'synthetic'\nfps = 'fast'").unwrap_err().contains("a whole number from 1 to 240")
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! The camera's thread: one per camera, named `camera`, which does nothing but move frames into the ring.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::desk::{Desk, Driver, End, Woken};
+use super::folder::Folder;
+use super::synthetic::Synthetic;
+use super::{Ring, Settings, Source};
+use crate::stamp::{Clock, Stamp};
+
+/// The pause before a lost device is tried again; it doubles up to the kind's own limit.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// A running camera. Dropping it stops its thread and waits for that.
+#[derive(Debug)]
+pub struct Camera {
+    ring: Arc<Ring>,
+    heartbeat: Heartbeat,
+    stop: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// When the camera's thread last showed that it is not stuck, for the watchdog. A lost camera beats on:
+/// only a thread that hangs does not.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    nanos: Arc<AtomicU64>,
+}
+
+impl Heartbeat {
+    /// The last sign of life. The thread gives one at least every half second.
+    #[must_use]
+    pub fn last(&self) -> Stamp {
+        Stamp::from_nanos(self.nanos.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn beat(&self, now: Stamp) {
+        self.nanos.store(now.as_nanos(), Ordering::Relaxed);
+    }
+}
+
+/// Starts the camera that the settings describe. A camera that is not there is not an error: its thread
+/// tries to open it until it is.
+///
+/// # Errors
+/// Only when the system gives no more descriptors or threads.
+pub fn start(settings: &Settings, clock: Clock) -> io::Result<Camera> {
+    if let Source::V4l2 { .. } = settings.source {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let ring = Arc::new(Ring::default());
+    let heartbeat = Heartbeat { nanos: Arc::new(AtomicU64::new(clock.now().as_nanos())) };
+    let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let desk = Desk {
+        ring: Arc::clone(&ring),
+        clock,
+        stop: Arc::clone(&stop),
+        heartbeat: heartbeat.clone(),
+        name: settings.source.to_string(),
+        latency: settings.latency,
+        delivered: Cell::new(false),
+    };
+    let settings = settings.clone();
+    let work = move || serve(&mut *driver(&settings), &desk);
+    let thread = std::thread::Builder::new().name("camera".to_owned()).spawn(work)?;
+    Ok(Camera { ring, heartbeat, stop, thread: Some(thread) })
+}
+
+fn driver(settings: &Settings) -> Box<dyn Driver> {
+    match &settings.source {
+        Source::Folder { folder } => Box::new(Folder::new(folder.clone(), settings)),
+        Source::V4l2 { .. } | Source::Synthetic => Box::new(Synthetic::new(settings)),
+    }
+}
+
+/// Opens the camera again and again, with growing pauses, until it is told to stop.
+fn serve(driver: &mut dyn Driver, desk: &Desk) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        desk.delivered.set(false);
+        match driver.run(desk) {
+            End::Stopped => return,
+            End::Lost(why) => desk.lose(&why),
+        }
+        if desk.delivered.get() {
+            pause = FIRST_PAUSE;
+        }
+        if desk.wait(None, desk.clock.now() + pause) == Woken::Stop {
+            return;
+        }
+        pause = (pause * 2).min(driver.longest_pause());
+    }
+}
+
+impl Camera {
+    /// The frames and the state of the camera.
+    #[must_use]
+    pub fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+
+    /// The sign of life of the camera's thread.
+    #[must_use]
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.heartbeat.clone()
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        // An event counter refuses only when it is full, and then it has been told already.
+        let _told = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
