@@ -65,3 +65,32 @@ pub enum Moved {
     /// So far that these are other goods, or none.
     Away,
 }
+
+/// A settled weight and how far from it a load is still the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Yardstick {
+    pub(super) settled: Weight,
+    pub(super) band: Division,
+    pub(super) delta: u64,
+}
+
+impl Yardstick {
+    /// How a load compares with the settled weight.
+    #[must_use]
+    pub fn compare(&self, load: Load) -> Moved {
+        let weight = match load {
+            Load::Resting { quantity, .. } => quantity.weight(),
+            Load::Moving(weight) => weight,
+            Load::AtZero | Load::Outside => return Moved::Away,
+            Load::Withheld | Load::Garbled | Load::Silent => return Moved::Aside,
+        };
+        let apart = self.settled.apart(weight);
+        if apart <= self.band.micrograms() {
+            Moved::No
+        } else if apart <= self.delta {
+            Moved::Aside
+        } else {
+            Moved::Away
+        }
+    }
+}

@@ -13,7 +13,7 @@
 mod learned;
 mod load;
 
-pub use load::{Load, Moved};
+pub use load::{Load, Moved, Yardstick};
 
 use std::time::Duration;
 
@@ -236,20 +236,10 @@ impl Detector {
         }
     }
 
-    /// How a load compares with a weight that was settled.
+    /// What later readings are held against when a weight was settled.
     #[must_use]
-    pub fn compare(&self, settled: Weight, load: Load) -> Moved {
-        let weight = match load {
-            Load::Resting { quantity, .. } => quantity.weight(),
-            Load::Moving(weight) => weight,
-            Load::AtZero | Load::Outside => return Moved::Away,
-            Load::Withheld | Load::Garbled | Load::Silent => return Moved::Aside,
-        };
-        match settled.apart(weight) {
-            apart if apart <= self.division().micrograms() => Moved::No,
-            apart if apart <= self.rearm_delta(settled) => Moved::Aside,
-            _ => Moved::Away,
-        }
+    pub fn yardstick(&self, settled: Weight) -> Yardstick {
+        Yardstick { settled, band: self.division(), delta: self.rearm_delta(settled) }
     }
 
     fn min_load(&self) -> Weight {
