@@ -25,3 +25,4 @@ pub mod stability;
 pub mod serial;
 pub mod jpeg;
 pub mod camera;
+pub mod picture;
