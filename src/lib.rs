@@ -21,3 +21,5 @@ pub mod weight;
 pub mod scale;
 pub mod jpeg;
 pub mod camera;
+pub mod recognition;
+pub mod practice;
