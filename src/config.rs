@@ -3,13 +3,13 @@
 //! Every table refuses keys it does not know, every value's type holds its rule, and a message points at the
 //! line and column of the very value. A bad setting never becomes a default.
 
-use std::fmt;
+mod values;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
 use crate::bounded::Bounded;
@@ -19,6 +19,7 @@ use crate::serial::{Port, Setup};
 use crate::stability::Rules;
 use crate::weight::{Division, Unit, Weight};
 use crate::{camera, picture, recognition, sink};
+use values::{DeviceId, Grams, Protocol};
 
 /// Where the settings are unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/scalecam/config.toml";
@@ -251,8 +252,11 @@ impl Tables {
         let scale = self.scale.check()?;
         for (index, sink) in self.sink.iter().enumerate() {
             if matches!(sink.as_ref(), sink::Settings::ScaleDisplay(_)) && scale.family.display.is_none() {
-                let able: Vec<_> =
-                    FAMILIES.iter().filter(|family| family.display.is_some()).map(|family| family.name).collect();
+                let able: Vec<_> = FAMILIES
+                    .iter()
+                    .filter(|family| family.display.is_some())
+                    .map(|family| family.name)
+                    .collect();
                 let reason = format!(
                     "a scale that speaks {} has no display for texts; of the protocols, these have: {}",
                     scale.family.name,
@@ -285,8 +289,15 @@ impl ScaleTable {
             (PortName::Practice(family), None) => family,
             (PortName::Practice(family), Some(protocol)) if protocol.as_ref().0 == *family => family,
             (PortName::Practice(family), Some(protocol)) => {
-                let reason = format!("the practice scale speaks {}; leave protocol out or make it the same", family.name);
-                return Err(Objection { at: protocol.span().start, key: "scale.protocol".to_owned(), reason });
+                let reason = format!(
+                    "the practice scale speaks {}; leave protocol out or make it the same",
+                    family.name
+                );
+                return Err(Objection {
+                    at: protocol.span().start,
+                    key: "scale.protocol".to_owned(),
+                    reason,
+                });
             }
             (PortName::Device(_), None) => {
                 let reason = format!("is missing; expected one of {}", names());
@@ -310,89 +321,6 @@ impl ScaleTable {
 }
 
 fn names() -> String {
-    FAMILIES.map(|family| family.name).join(", ")
-}
-
-/// A protocol's name.
-#[derive(Clone, Copy)]
-struct Protocol(&'static Family);
-
-impl<'de> Deserialize<'de> for Protocol {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(from)?;
-        Family::named(&name)
-            .map(Self)
-            .ok_or_else(|| de::Error::custom(format!("unknown protocol `{name}`, expected one of {}", names())))
-    }
-}
-
-impl<'de> Deserialize<'de> for PortName {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(from)?;
-        match name.strip_prefix("sim:") {
-            Some(protocol) => Family::named(protocol).map(Self::Practice).ok_or_else(|| {
-                de::Error::custom(format!("unknown practice scale `{name}`, expected sim: and one of {}", names()))
-            }),
-            None if name.starts_with('/') => Ok(Self::Device(name.into())),
-            None => Err(de::Error::custom(format!(
-                "invalid value: string `{name}`, expected the whole path of a device, for example \
-                 /dev/serial/by-id/…, or sim:PROTOCOL for a practice scale"
-            ))),
-        }
-    }
-}
-
-/// The device's name with the service: it travels in every request, so it is a word and not a text.
-struct DeviceId(String);
-
-impl<'de> Deserialize<'de> for DeviceId {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let id = String::deserialize(from)?;
-        if id.is_empty() || id.len() > 100 || id.chars().any(char::is_control) {
-            let expected = "1 to 100 characters without control characters";
-            return Err(de::Error::invalid_value(de::Unexpected::Str(&id), &expected));
-        }
-        Ok(Self(id))
-    }
-}
-
-/// A number of grams above zero: `5`, `0.1`.
-#[derive(Clone, Copy)]
-struct Grams(Weight);
-
-impl<'de> Deserialize<'de> for Grams {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(GramsAboveZero)
-    }
-}
-
-struct GramsAboveZero;
-
-/// No checkout scale carries more than this.
-const MOST_GRAMS: i64 = 1_000_000;
-
-impl Visitor<'_> for GramsAboveZero {
-    type Value = Grams;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a number of grams above 0, at most {MOST_GRAMS}")
-    }
-
-    fn visit_i64<E: de::Error>(self, grams: i64) -> Result<Grams, E> {
-        if (1..=MOST_GRAMS).contains(&grams) {
-            Ok(Grams(Weight::from_grams(grams)))
-        } else {
-            Err(E::invalid_value(de::Unexpected::Signed(grams), &self))
-        }
-    }
-
-    fn visit_f64<E: de::Error>(self, grams: f64) -> Result<Grams, E> {
-        // The shortest text of the number is what was written, so the decimal is read exactly.
-        crate::weight::Quantity::parse(grams.to_string().as_bytes(), Unit::Gram)
-            .ok()
-            .map(|quantity| quantity.weight())
-            .filter(|weight| *weight > Weight::ZERO && *weight <= Weight::from_grams(MOST_GRAMS))
-            .map(Grams)
-            .ok_or_else(|| E::invalid_value(de::Unexpected::Float(grams), &self))
-    }
+    let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
+    names.join(", ")
 }

@@ -101,16 +101,15 @@ async fn answer(mut stream: UnixStream, asks: mpsc::Sender<Ask>, products: &Prod
 
 /// Asks the running agent for one weighing now; gives its outcome line.
 pub async fn trigger(settings: &Path) -> Result<String, NoAgent> {
-    let mut stream = UnixStream::connect(name(settings)).await.map_err(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
-            NoAgent::NotRunning(settings.display().to_string())
-        }
-        _ => NoAgent::Io(error),
-    })?;
+    let connected = UnixStream::connect(name(settings)).await;
+    if connected.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        return Err(NoAgent::NotRunning(settings.display().to_string()));
+    }
+    let mut stream = connected?;
     stream.write_all(TRIGGER).await?;
     let mut line = String::new();
-    let read = stream.take(MOST_ANSWER).read_to_string(&mut line);
-    timeout(ANSWER_LIMIT, read).await.map_err(io::Error::from)??;
+    let mut answer = stream.take(MOST_ANSWER);
+    timeout(ANSWER_LIMIT, answer.read_to_string(&mut line)).await.map_err(io::Error::from)??;
     if line.is_empty() { Err(NoAgent::Refused) } else { Ok(line.trim_end().to_owned()) }
 }
 
@@ -122,5 +121,7 @@ fn name(settings: &Path) -> String {
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): the same in every version of the program.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -189,13 +189,11 @@ async fn picture_of(
     };
     let two_frames = Duration::from_secs(2) / shop.camera.fps.get();
     let limit = shop.camera.frame_wait.max(two_frames).min(deadline);
-    let (picture, frame, captured, at_hand) = match timeout(limit, choose).await {
-        Ok(chosen) => chosen?,
-        Err(_) => {
-            let why = unfit.map_or_else(|| shop.ring.why_none(broken_before).to_string(), |why| why.to_string());
-            return Err(Failed::NoPicture(format!("no picture within {} ms: {why}", limit.as_millis())));
-        }
+    let Ok(chosen) = timeout(limit, choose).await else {
+        let why = unfit.map_or_else(|| shop.ring.why_none(broken_before).to_string(), |why| why.to_string());
+        return Err(Failed::NoPicture(format!("no picture within {} ms: {why}", limit.as_millis())));
     };
+    let (picture, frame, captured, at_hand) = chosen?;
     findings.captured = Some(captured);
     findings.took.frame = Some(at_hand.since(begun.at));
     findings.picture = Some(PictureFacts {
@@ -271,12 +269,7 @@ fn is_superseded(shop: &Shop, begun: &Begun) -> bool {
     begun.placement.is_some_and(|mine| mine != shop.placement.load(Ordering::Acquire))
 }
 
-fn outcome(
-    shop: &Shop,
-    begun: &Begun,
-    result: Result<Recognition, Failed>,
-    findings: Findings,
-) -> Outcome {
+fn outcome(shop: &Shop, begun: &Begun, result: Result<Recognition, Failed>, findings: Findings) -> Outcome {
     Outcome {
         weighing: begun.id.clone(),
         device_id: shop.device_id.clone(),

@@ -19,6 +19,7 @@
 pub mod kernel;
 pub mod stamp;
 pub mod pulse;
+pub mod bounded;
 pub mod weight;
 pub mod scale;
 pub mod stability;
@@ -26,3 +27,10 @@ pub mod serial;
 pub mod jpeg;
 pub mod camera;
 pub mod picture;
+pub mod recognition;
+pub mod outcome;
+pub mod sink;
+pub mod config;
+pub mod lane;
+pub mod control;
+pub mod practice;

@@ -131,7 +131,9 @@ impl Outcome {
     pub fn product_id(&self) -> Option<&str> {
         let recognition = self.result.as_ref().ok()?;
         match recognition.product.result {
-            ResultType::Recognised => recognition.product.options.first().map(|option| option.product_id.as_str()),
+            ResultType::Recognised => {
+                recognition.product.options.first().map(|option| option.product_id.as_str())
+            }
             ResultType::RecognisedBarcodedProduct
             | ResultType::NoKnownProduct
             | ResultType::Obstructed
@@ -156,7 +158,8 @@ impl Outcome {
     #[must_use]
     pub fn json(&self, products: &Products) -> String {
         let recognition = self.result.as_ref().ok();
-        let options = recognition.map(|recognition| recognition.product.options.as_slice()).unwrap_or_default();
+        let options =
+            recognition.map(|recognition| recognition.product.options.as_slice()).unwrap_or_default();
         let line = Line {
             weighing: &self.weighing,
             device_id: &self.device_id,

@@ -12,7 +12,7 @@ mod synthetic;
 mod thread;
 
 pub use ring::{NoFrame, Ring};
-pub use settings::{FrameRate, Height, Settings, Source, Width, Within};
+pub use settings::{FrameRate, Height, Settings, Source, Width};
 pub use thread::{Camera, Heartbeat, start};
 
 use std::sync::Arc;

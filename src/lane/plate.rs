@@ -73,8 +73,7 @@ impl Lane {
     /// A lane over a plate; `manual` fires nothing by itself.
     #[must_use]
     pub fn new(shop: Arc<Shop>, detector: Detector, manual: bool, pulse: Pulse) -> Self {
-        let status =
-            Status { scale: ScaleState::Opening, phase: detector.phase(), weighings: 0, last: None };
+        let status = Status { scale: ScaleState::Opening, phase: detector.phase(), weighings: 0, last: None };
         Self {
             shop,
             detector,
@@ -275,8 +274,17 @@ impl Lane {
             let id = ulid::Ulid::generate().to_string();
             let loads = self.loads.subscribe();
             let trigger = Trigger::Manual;
-            let begun =
-                Begun { id, trigger, at, quantity, stability, settle: None, placement: None, yardstick, loads };
+            let begun = Begun {
+                id,
+                trigger,
+                at,
+                quantity,
+                stability,
+                settle: None,
+                placement: None,
+                yardstick,
+                loads,
+            };
             self.start(begun, ask.reply);
         }
     }

@@ -28,7 +28,9 @@ impl fmt::Display for ScaleState {
             Self::Opening => f.write_str("scale: opening"),
             Self::Listening => f.write_str("scale: port open, waiting for the scale"),
             Self::Speaking => f.write_str("scale: ok"),
-            Self::Silent => f.write_str("scale: silent; check that it is on, its cable, baud, framing and protocol"),
+            Self::Silent => {
+                f.write_str("scale: silent; check that it is on, its cable, baud, framing and protocol")
+            }
             Self::Unreadable(why) => write!(f, "scale: not understood: {why}"),
             Self::Lost(trouble) => write!(f, "scale: {trouble}"),
         }

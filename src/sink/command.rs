@@ -43,7 +43,10 @@ impl Sink for Command {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
             Ok(Err(error)) => Err(format!("{program} cannot be run: {error}")),
-            Err(_) => Err(format!("{program} did not end within {} ms and was stopped", self.time_limit.as_millis())),
+            Err(_) => Err(format!(
+                "{program} did not end within {} ms and was stopped",
+                self.time_limit.as_millis()
+            )),
         }
     }
 }

@@ -35,7 +35,11 @@ const DEVICES_LIMIT: Duration = Duration::from_millis(150);
 /// One place that outcomes go to.
 trait Sink: Send {
     /// Takes one outcome. An error is a sentence for the log; the next outcome is offered all the same.
-    fn take(&mut self, outcome: &Outcome, products: &Products) -> impl Future<Output = Result<(), String>> + Send;
+    fn take(
+        &mut self,
+        outcome: &Outcome,
+        products: &Products,
+    ) -> impl Future<Output = Result<(), String>> + Send;
 
     /// The plate is empty again.
     fn plate_emptied(&mut self) {}
@@ -153,7 +157,12 @@ impl Queue {
 }
 
 /// Takes deliveries until nobody sends any more. Trouble is said once, and once more when it is over.
-async fn serve(name: String, mut sink: impl Sink, products: Arc<Products>, mut queue: mpsc::Receiver<Delivery>) {
+async fn serve(
+    name: String,
+    mut sink: impl Sink,
+    products: Arc<Products>,
+    mut queue: mpsc::Receiver<Delivery>,
+) {
     let mut trouble: Option<String> = None;
     while let Some(delivery) = queue.recv().await {
         let Delivery::Outcome { outcome, done } = delivery else {

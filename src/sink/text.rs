@@ -43,7 +43,9 @@ const PLACES: [(&str, Place); 7] = [
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotATemplate {
     /// An unknown word in braces.
-    #[error("{{{0}}} is not known; use {{product}}, {{product_id}}, {{weight}}, {{grams}}, {{result}}, {{weighing}}, {{time}}")]
+    #[error(
+        "{{{0}}} is not known; use {{product}}, {{product_id}}, {{weight}}, {{grams}}, {{result}}, {{weighing}}, {{time}}"
+    )]
     Unknown(String),
     /// A brace that is not closed.
     #[error("a brace is not closed; write {{{{ for a brace itself")]
@@ -87,12 +89,13 @@ impl Template {
                 }
                 Part::Place(Place::ProductId) => text.push_str(id.unwrap_or_default()),
                 Part::Place(Place::Weight) => {
-                    if let Some(quantity) = outcome.quantity {
-                        text.push_str(&format!("{quantity} {}", quantity.unit()));
-                    }
+                    let shown = outcome.quantity.map(|quantity| format!("{quantity} {}", quantity.unit()));
+                    text.push_str(&shown.unwrap_or_default());
                 }
                 Part::Place(Place::Grams) => {
-                    text.push_str(&outcome.quantity.map(|quantity| quantity.weight().grams()).unwrap_or_default());
+                    text.push_str(
+                        &outcome.quantity.map(|quantity| quantity.weight().grams()).unwrap_or_default(),
+                    );
                 }
                 Part::Place(Place::Result) => text.push_str(outcome.word()),
                 Part::Place(Place::Weighing) => text.push_str(&outcome.weighing),
