@@ -285,6 +285,7 @@ fn outcome(shop: &Shop, begun: &Begun, result: Result<Recognition, Failed>, find
         picture: findings.picture,
         session: findings.session,
         took: findings.took,
+        products: Arc::clone(&shop.products),
     }
 }
 

@@ -23,7 +23,7 @@ mod st_gs;
 mod toledo;
 pub mod report;
 
-pub use hex::{NotHex, bytes_from_hex};
+pub use hex::{NotHex, bytes_from_hex, hex_from_bytes};
 
 /// Every protocol family the agent speaks.
 pub const FAMILIES: &[&Family] = &[&toledo::FAMILY, &mt_sics::FAMILY, &st_gs::FAMILY];
