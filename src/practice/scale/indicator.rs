@@ -22,6 +22,7 @@ const LONGEST_TEXT: usize = 64;
 
 /// What the scale's display and flags say at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a lamp of its own on a real scale")]
 pub struct Indication {
     /// The number on the display, a whole number of divisions, the tare taken off.
     pub shown: Quantity,
@@ -87,6 +88,7 @@ pub struct Indicator {
     text: Option<String>,
     texts: u64,
     powered: bool,
+    /// Taken out after every measurement, so it holds what one reading of the terminal can cause at most.
     happened: Vec<What>,
 }
 

@@ -144,7 +144,7 @@ mod tests {
             prop_assert_eq!(&moves, &Programme::endless(seed, pace).take(60).collect::<Vec<_>>());
             let mut before = Duration::ZERO;
             for (index, next) in moves.iter().enumerate() {
-                let waited = next.at - before;
+                let waited = next.at.checked_sub(before).unwrap();
                 before = next.at;
                 let (low, high) = match next.act {
                     Act::Put(grams) => {

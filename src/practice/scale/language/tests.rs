@@ -96,7 +96,7 @@ fn nobody_is_upset_by_noise_and_nobody_keeps_more_than_a_line() {
         let answers = bench.ask(&noise).len() + bench.pass(1_000).len();
         assert!(answers < 60 * noise.len(), "{} answers {answers} bytes", language.name);
         let mut bench = Bench::of(language.name);
-        let endless = bench.ask(&[b'1'; 20_000]).len();
+        let endless = bench.ask(&vec![b'1'; 20_000]).len();
         assert!(endless < 100, "{} answers {endless} bytes to a line that never ends", language.name);
     }
 }
