@@ -28,9 +28,9 @@ use crate::stability::{Load, Moved, Yardstick};
 use crate::stamp::{Clock, Stamp};
 use crate::weight::Quantity;
 
-/// How long the result waits for the scale to say, after the picture, that the load is still the same. A
-/// stream of ten readings a second says so within this.
-const CONFIRM_LIMIT: Duration = Duration::from_millis(100);
+/// How long the record waits for the scale to say, after the picture, that the load is still the same. A
+/// stream of five readings a second says so within this.
+const CONFIRM_LIMIT: Duration = Duration::from_millis(250);
 /// Request bodies kept for the next weighing: one in use, one to spare.
 const BODIES_KEPT: usize = 2;
 
@@ -89,7 +89,6 @@ struct Findings {
     picture: Option<PictureFacts>,
     session: Option<Facts>,
     took: Took,
-    disturbed: Option<bool>,
     unused: Option<String>,
 }
 
@@ -100,12 +99,17 @@ async fn weigh(shop: Arc<Shop>, mut begun: Begun) -> Arc<Outcome> {
     let mut findings = Findings::default();
     let result = recognise(&shop, &mut begun, deadline, &mut findings).await;
     let answered = shop.clock.now();
+    let captured = findings.captured.filter(|_| findings.session.is_some());
     findings.took.settle = begun.settle;
     findings.took.total = answered.since(begun.at);
     let mut outcome = outcome(&shop, &begun, result, findings);
     if shop.sinks.write_back(&Arc::new(outcome.clone())).await {
         outcome.took.write_back = Some(shop.clock.now().since(answered));
         outcome.took.total = shop.clock.now().since(begun.at);
+    }
+    // The shopper has the result; only the record waits to hear whether the load lay still for its picture.
+    if let Some(captured) = captured {
+        outcome.disturbed = confirm(&mut begun, captured).await;
     }
     let outcome = Arc::new(outcome);
     shop.sinks.record(&outcome);
@@ -140,7 +144,6 @@ async fn recognise(
     give_back(shop, builder);
     let recognition = attempted.result?;
 
-    findings.disturbed = confirm(begun, chosen.captured).await;
     if is_superseded(shop, begun) {
         findings.unused = Some(recognition.id.as_str().to_owned());
         return Err(Failed::Superseded);
@@ -277,7 +280,7 @@ fn outcome(shop: &Shop, begun: &Begun, result: Result<Recognition, Failed>, find
         trigger: begun.trigger,
         quantity: begun.quantity,
         stability: begun.stability,
-        disturbed: findings.disturbed,
+        disturbed: None,
         settled_at: shop.clock.utc_at(begun.at),
         captured_at: findings.captured.map(|captured| shop.clock.utc_at(captured)),
         result,
