@@ -3,8 +3,11 @@
 
 #![expect(unsafe_code, reason = "this folder is where the crate meets the kernel; see each block")]
 
+mod call;
 mod holder;
 mod tty;
+pub mod usb;
+pub mod video;
 
 pub use holder::{Holder, holders_of};
 pub use tty::{low_latency, take_fd};
