@@ -9,10 +9,13 @@ mod pace;
 mod ring;
 mod settings;
 mod synthetic;
+mod tally;
 mod thread;
+mod v4l2;
 
 pub use ring::{NoFrame, Ring};
 pub use settings::{FrameRate, Height, Settings, Source, Width, Within};
+pub use tally::{Counts, Tally};
 pub use thread::{Camera, Heartbeat, start};
 
 use std::sync::Arc;

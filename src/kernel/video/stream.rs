@@ -27,7 +27,8 @@ pub(super) struct Mapping {
 /// A buffer that the driver has filled. Giving it back with [`Video::enqueue`] uses it up.
 #[derive(Debug)]
 pub struct Filled {
-    index: u32,
+    /// Which of the driver's buffers it is.
+    pub index: u32,
     /// Bytes of it that belong to the frame.
     pub used: usize,
     /// Counts every frame that the device started.
