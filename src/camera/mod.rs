@@ -17,6 +17,7 @@ pub use ring::{NoFrame, Ring};
 pub use settings::{FrameRate, Height, Settings, Source, Width, Within};
 pub use tally::{Counts, Tally};
 pub use thread::{Camera, Heartbeat, start};
+pub use v4l2::{NoRule, Rule};
 
 use std::sync::Arc;
 

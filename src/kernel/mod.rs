@@ -5,9 +5,11 @@
 
 mod call;
 mod holder;
+mod tree;
 mod tty;
 pub mod usb;
 pub mod video;
 
 pub use holder::{Holder, holders_of};
+pub use tree::{SerialPort, Tree, Usb};
 pub use tty::{low_latency, take_fd};

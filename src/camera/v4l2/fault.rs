@@ -36,6 +36,11 @@ impl Fault {
         move |error| Self::Refused { step, error }
     }
 
+    /// Whether another program holds the device.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::Refused { error, .. } if Errno::from_io_error(error) == Some(Errno::BUSY))
+    }
+
     /// Whether the device itself went away or cannot be used, so that trying with the open one is in vain.
     pub(super) fn is_gone(&self) -> bool {
         match self {

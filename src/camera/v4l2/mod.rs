@@ -14,6 +14,7 @@ mod capture;
 mod device;
 mod fault;
 mod harvest;
+mod identity;
 mod ladder;
 mod modes;
 mod node;
@@ -34,6 +35,7 @@ use super::desk::{Desk, Driver, End};
 use capture::Capture;
 use device::Device;
 use fault::{Fault, Step, sentence};
+pub use identity::{NoRule, Rule};
 use ladder::{Ladder, Remedy};
 use modes::{Mode, Wish};
 use node::Node;
@@ -72,8 +74,8 @@ struct Open {
 }
 
 impl V4l2 {
-    pub(super) fn new(device: PathBuf, settings: &Settings) -> Self {
-        Self::at(Box::new(Node::new(device)), settings)
+    pub(super) fn new(rule: Rule, settings: &Settings) -> Self {
+        Self::at(Box::new(Node::new(rule)), settings)
     }
 
     fn at(place: Box<dyn Place>, settings: &Settings) -> Self {
@@ -129,7 +131,8 @@ impl V4l2 {
     }
 
     fn explain(&self, fault: &Fault) -> String {
-        sentence(fault, &self.place.name(), &self.place.holders())
+        let holders = if fault.is_busy() { self.place.holders() } else { Vec::new() };
+        sentence(fault, &self.place.name(), &holders)
     }
 
     /// Takes the remedy that is due once the device is closed, and says how it goes on.

@@ -46,7 +46,7 @@ impl Stage {
     fn new(acts: impl IntoIterator<Item = Act>) -> Self {
         let world = World::new();
         world.play(acts);
-        let mut settings = Settings::of(Source::V4l2 { device: "/dev/v4l/by-id/fake".into() });
+        let mut settings = Settings::of(Source::V4l2 { device: "/dev/v4l/by-id/fake".parse().unwrap() });
         settings.warm_up = Duration::ZERO;
         let driver = V4l2::at(Box::new(world.clone()), &settings);
         let desk = Desk {
