@@ -21,3 +21,4 @@ pub mod weight;
 pub mod scale;
 pub mod jpeg;
 pub mod camera;
+pub mod practice;
