@@ -1,6 +1,6 @@
-//! Practice parts: what the agent talks to when nothing is plugged in.
+//! The practice parts: what stands in for the scale and for the service when nothing is plugged in.
 //!
-//! They are real parts of the program, chosen by name, and mark everything they say as practice.
+//! They are chosen by name and by nothing else, they speak over real terminals and real connections, and
+//! everything they say is marked as practice.
 
 pub mod scale;
-pub mod service;
