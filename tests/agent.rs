@@ -293,6 +293,63 @@ async fn a_service_that_hangs_costs_the_deadline_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_goods_never_get_the_result_of_those_before() {
+    let delay = Duration::from_millis(1500);
+    let shop = Shop::with("mt-sics", ServiceOptions { delay, ..ServiceOptions::default() }).await;
+    let mut agent = shop.agent().await;
+    shop.scale.put(500);
+    let mut seen = shop.service.watch();
+    timeout(LIMIT, seen.wait_for(|counters| counters.recognitions == 1)).await.unwrap().unwrap();
+    shop.scale.put(700);
+    let (first, second) = (agent.outcome().await, agent.outcome().await);
+    assert_eq!((&first["grams"], &first["error"]["kind"]), (&500.0.into(), &"superseded".into()), "{first}");
+    assert!(first["recognition_id"].is_string(), "the recognition took place and must be reported: {first}");
+    assert_eq!((&second["grams"], &second["result"]), (&1200.0.into(), &"recognised".into()), "{second}");
+    agent.end().await;
+}
+
+/// One frame a second, so that there is time between the settled weight and its picture.
+async fn with_a_slow_camera() -> (Shop, Agent) {
+    let shop = Shop::of("mt-sics").await;
+    let text = fs::read_to_string(shop.path("config.toml")).unwrap();
+    fs::write(shop.path("config.toml"), text.replace("[recognition]\n", "fps = 1\n[recognition]\n")).unwrap();
+    let mut agent = shop.agent().await;
+    shop.scale.put(500);
+    agent.log_until("phase=Fired").await;
+    (shop, agent)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goods_that_leave_before_their_picture_are_not_sent_and_weighed_again_when_they_rest() {
+    let (shop, mut agent) = with_a_slow_camera().await;
+    shop.scale.put(-300);
+    let outcome = agent.outcome().await;
+    if outcome["error"]["kind"] == "superseded" {
+        // The lighter load came to rest before the next frame.
+        assert_eq!(outcome["grams"], 500.0);
+    } else {
+        assert_eq!(outcome["error"]["kind"], "disturbed", "{outcome}");
+    }
+    assert_eq!(agent.outcome().await["grams"], 200.0);
+    agent.end().await;
+    assert_eq!(
+        weights(&shop.service.take_requests()),
+        ["200.0"],
+        "no picture of goods that had gone was sent"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_that_moves_a_little_while_its_picture_is_taken_is_marked() {
+    let (shop, mut agent) = with_a_slow_camera().await;
+    shop.scale.put(15);
+    let outcome = agent.outcome().await;
+    assert_eq!((&outcome["grams"], &outcome["result"]), (&500.0.into(), &"recognised".into()), "{outcome}");
+    assert_eq!(outcome["disturbed"], true, "{outcome}");
+    agent.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_broken_frames_means_no_picture_and_no_request() {
     let shop = Shop::of("mt-sics").await;
     for name in ["a.jpg", "b.jpg"] {
