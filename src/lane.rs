@@ -1,6 +1,6 @@
 //! THE PATH: one weighing from top to bottom. No device is opened here and no clock is read but the one given.
 //!
-//! [`Lane`] watches the plate and starts a [`weigh`] for every weight that settles and for every hand trigger;
+//! [`Lane`] watches the plate and starts a weighing for every weight that settles and for every hand trigger;
 //! each runs by itself, so that a slow service delays neither the next weighing nor the plate.
 
 mod plate;

@@ -1,6 +1,15 @@
 //! What holds for every protocol family, run for each entry of `FAMILIES`: a new family is enrolled by its
 //! entry.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs
+)]
+
 use proptest::prelude::*;
 use scalecam::scale::{FAMILIES, Family, Frame, Garbled, Heard, Profile, Reading, report};
 use scalecam::weight::Unit;

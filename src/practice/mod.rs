@@ -1,6 +1,6 @@
-//! The practice parts: what stands in for the scale and for the service when nothing is plugged in.
+//! Practice parts: what the agent talks to when nothing is plugged in.
 //!
-//! They are chosen by name and by nothing else, they speak over real terminals and real connections, and
-//! everything they say is marked as practice.
+//! They are real parts of the program, chosen by name, and mark everything they say as practice.
 
 pub mod scale;
+pub mod service;
