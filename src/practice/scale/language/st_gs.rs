@@ -124,6 +124,8 @@ fn line(layout: Layout, scale: &Indicator, say: &mut Vec<u8>) {
             say.push(lamps(&now));
             say.extend(format!(",{sign}{} {unit:>2}", digits(&now, 7)).bytes());
         }
+        // nothing in this layout could say "no number", and the maker's page shows no other line
+        Layout::Cas10 if now.range != Range::In => return,
         Layout::Cas10 => {
             let sign = if minus { '-' } else { ' ' };
             say.extend(format!("{sign}{}", digits(&now, 7)).bytes());
