@@ -29,7 +29,10 @@ async fn measure(weighings: usize) {
     let service = Service::start(service::Options::default()).await.unwrap();
     std::fs::write(folder.path().join("ca.pem"), service.ca_pem()).unwrap();
     std::fs::write(folder.path().join("key"), "practice").unwrap();
-    let scale = PracticeScale::start(Options { character: Character::default().faster(8), ..Options::new("mt-sics") });
+    let scale = PracticeScale::start(Options {
+        character: Character::default().faster(8),
+        ..Options::new("mt-sics")
+    });
     let scale = scale.unwrap();
     let config = settings(&scale, &service, folder.path());
 
@@ -58,7 +61,10 @@ async fn measure(weighings: usize) {
     let kept = median(own);
     let new = median(fresh);
     println!("  settled byte to answer, less that wait       median {kept:6.2} ms");
-    println!("  the request alone, a new connection each     median {new:6.2} ms   {:.1} times as long", new / kept);
+    println!(
+        "  the request alone, a new connection each     median {new:6.2} ms   {:.1} times as long",
+        new / kept
+    );
 }
 
 /// The same request, each over a session of its own.

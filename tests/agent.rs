@@ -1,6 +1,7 @@
 //! The agent as a program: a scale on a pseudo-terminal, a service over TLS, photographs in a folder.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 use std::fs;
 use std::path::Path;
@@ -131,17 +132,25 @@ impl Agent {
     }
 
     async fn log_until(&mut self, word: &str) {
+        self.log_until_all(&[word]).await;
+    }
+
+    /// Reads the log until all of these were said, in whatever order.
+    async fn log_until_all(&mut self, words: &[&str]) {
+        let mut left = words.to_vec();
         let log = async {
             while let Some(line) = self.log.next_line().await.unwrap() {
                 self.heard.push_str(&line);
                 self.heard.push('\n');
-                if line.contains(word) {
+                left.retain(|word| !line.contains(word));
+                if left.is_empty() {
                     return;
                 }
             }
-            panic!("the log ended before {word:?}: {}", self.heard);
+            panic!("the log ended before {words:?}: {}", self.heard);
         };
-        timeout(LIMIT, log).await.unwrap_or_else(|_| panic!("{word:?} was not said: {}", self.heard));
+        let said = timeout(LIMIT, log).await.is_ok();
+        assert!(said, "not all of {words:?} was said: {}", self.heard);
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
@@ -323,20 +332,17 @@ async fn with_a_slow_camera() -> (Shop, Agent) {
 async fn goods_that_leave_before_their_picture_are_not_sent_and_weighed_again_when_they_rest() {
     let (shop, mut agent) = with_a_slow_camera().await;
     shop.scale.put(-300);
-    let outcome = agent.outcome().await;
-    if outcome["error"]["kind"] == "superseded" {
-        // The lighter load came to rest before the next frame.
-        assert_eq!(outcome["grams"], 500.0);
-    } else {
-        assert_eq!(outcome["error"]["kind"], "disturbed", "{outcome}");
-    }
-    assert_eq!(agent.outcome().await["grams"], 200.0);
+    // Both may be waiting for the same frame, so either may end first.
+    let mut both = [agent.outcome().await, agent.outcome().await];
+    both.sort_by_key(|outcome| outcome["grams"].as_f64().unwrap() as u64);
+    let [lighter, gone] = both;
+    assert_eq!((&lighter["grams"], &lighter["result"]), (&200.0.into(), &"recognised".into()), "{lighter}");
+    assert_eq!(gone["grams"], 500.0);
+    let kind = gone["error"]["kind"].as_str().unwrap();
+    assert!(["disturbed", "superseded"].contains(&kind), "{gone}");
     agent.end().await;
-    assert_eq!(
-        weights(&shop.service.take_requests()),
-        ["200.0"],
-        "no picture of goods that had gone was sent"
-    );
+    let sent = weights(&shop.service.take_requests()).join(" ");
+    assert_eq!(sent, "200.0", "no picture of goods that had gone was sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -396,8 +402,7 @@ async fn nothing_there_at_start_is_said_and_heals() {
     assert_eq!(outcome["error"]["kind"], "no_key", "{outcome}");
     fs::write(shop.path("key"), KEY).unwrap();
     agent.signal(rustix::process::Signal::HUP);
-    agent.log_until("settings read again").await;
-    agent.log_until("scale: ok").await;
+    agent.log_until_all(&["settings read again", "scale: ok"]).await;
     assert_eq!(shop.weigh(&mut agent, 600).await["result"], "recognised");
     let said = agent.end().await;
     assert_eq!(said.matches("there is no such device").count(), 1, "a state is said once");
@@ -435,8 +440,7 @@ async fn bad_settings_on_reload_are_reported_and_the_old_ones_stay() {
     agent.log_until("the settings before stay in force").await;
     fs::write(shop.path("config.toml"), good.replace("LANE-07", "LANE-08")).unwrap();
     agent.signal(rustix::process::Signal::HUP);
-    agent.log_until("settings read again").await;
-    agent.log_until("scale: ok").await;
+    agent.log_until_all(&["settings read again", "scale: ok"]).await;
     shop.take_away(&mut agent).await;
     let next = shop.weigh(&mut agent, 700).await;
     assert_eq!((&next["device_id"], &next["grams"]), (&"LANE-08".into(), &700.0.into()));
