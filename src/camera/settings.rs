@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::{self, Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{NoRule, Rule};
+use super::{Controls, NoRule, Rule};
 
 /// Where the frames come from and what they should be like.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Settings {
     pub warm_up: Duration,
     /// How long a weighing waits for its frame.
     pub frame_wait: Duration,
+    /// What the camera's controls are set to, at every opening.
+    pub controls: Controls,
 }
 
 /// A camera of one kind, with what that kind needs.
@@ -118,6 +120,8 @@ struct Table {
     warm_up_ms: Option<WarmUpMillis>,
     #[serde(default = "wait")]
     frame_wait_ms: WaitMillis,
+    #[serde(default)]
+    controls: Controls,
 }
 
 const fn width() -> Width {
@@ -177,6 +181,7 @@ impl TryFrom<Table> for Settings {
             latency: table.latency_ms.as_millis(),
             warm_up: table.warm_up_ms.unwrap_or(warm_up).as_millis(),
             frame_wait: table.frame_wait_ms.as_millis(),
+            controls: table.controls,
         })
     }
 }
@@ -197,6 +202,7 @@ impl Settings {
             latency: LATENCY.as_millis(),
             warm_up: warm_up.as_millis(),
             frame_wait: WAIT.as_millis(),
+            controls: Controls::default(),
         }
     }
 }
