@@ -18,7 +18,22 @@
 
 pub mod kernel;
 pub mod stamp;
+pub mod pulse;
+pub mod bounded;
 pub mod weight;
 pub mod scale;
+pub mod stability;
+pub mod serial;
 pub mod jpeg;
 pub mod camera;
+pub mod picture;
+pub mod recognition;
+pub mod outcome;
+pub mod sink;
+pub mod config;
+pub mod lane;
+pub mod control;
+pub mod host;
+pub mod practice;
+pub mod agent;
+pub mod command;

@@ -74,8 +74,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// One unit in nanograms, the largest grain in which all four are whole numbers… an ounce is
-    /// 28,349,523,125 ng.
+    /// One unit in nanograms: the coarsest grain in which all four are whole numbers.
     const fn nanograms(self) -> i128 {
         match self {
             Self::Gram => 1_000_000_000,
@@ -261,6 +260,9 @@ pub struct Division {
 }
 
 impl Division {
+    /// One gram.
+    pub const GRAM: Self = Self { micrograms: 1_000_000 };
+
     /// A division of that many micrograms, or none if that is zero.
     #[must_use]
     pub const fn from_micrograms(micrograms: u64) -> Option<Self> {

@@ -16,7 +16,7 @@ mod v4l2;
 
 pub use controls::{Controls, ListedControl, Value};
 pub use ring::{NoFrame, Ring};
-pub use settings::{FrameRate, Height, Settings, Source, Width, Within};
+pub use settings::{FrameRate, Height, Settings, Source, Width};
 pub use tally::{Counts, Tally};
 pub use thread::{Camera, Heartbeat, start};
 pub use v4l2::{Listed, ListedMode, NoRule, Rule, list};

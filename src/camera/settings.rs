@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::de::{self, Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::{Controls, NoRule, Rule};
+use crate::bounded::Bounded;
 
 /// Where the frames come from and what they should be like.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -71,17 +71,17 @@ impl fmt::Display for Source {
 }
 
 /// 160 pixels across is the smallest mode that cameras offer (QQVGA), 7680 the largest (8K UHD).
-pub type Width = Within<160, 7_680>;
+pub type Width = Bounded<160, 7_680>;
 /// 120 pixels down is the smallest mode that cameras offer (QQVGA), 4320 the largest (8K UHD).
-pub type Height = Within<120, 4_320>;
+pub type Height = Bounded<120, 4_320>;
 /// The fastest UVC cameras give 240 frames a second.
-pub type FrameRate = Within<1, 240>;
+pub type FrameRate = Bounded<1, 240>;
 /// A second of camera latency is far beyond any camera that is of use on a scale.
-type LatencyMillis = Within<0, 1_000>;
+type LatencyMillis = Bounded<0, 1_000>;
 /// Exposure settles within a second or two; a minute is surely a slip of the pen.
-type WarmUpMillis = Within<0, 60_000>;
+type WarmUpMillis = Bounded<0, 60_000>;
 /// A shopper who waited ten seconds for a picture has left.
-type WaitMillis = Within<1, 10_000>;
+type WaitMillis = Bounded<1, 10_000>;
 
 /// 640 × 360 holds the 600 × 360 that the service prefers.
 const WIDTH: Width = Width::new(640);
@@ -203,61 +203,6 @@ impl Settings {
             warm_up: warm_up.as_millis(),
             frame_wait: WAIT.as_millis(),
             controls: Controls::default(),
-        }
-    }
-}
-
-/// A whole number from `MIN` to `MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Within<const MIN: u32, const MAX: u32>(u32);
-
-impl<const MIN: u32, const MAX: u32> Within<MIN, MAX> {
-    /// A number that the source text gives.
-    ///
-    /// # Panics
-    /// When the number is outside of its limits: in a `const` that is an error of the compiler.
-    #[must_use]
-    pub const fn new(number: u32) -> Self {
-        assert!(MIN <= number && number <= MAX, "the number is outside of its limits");
-        Self(number)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-
-    const fn as_millis(self) -> Duration {
-        Duration::from_millis(1).saturating_mul(self.0)
-    }
-}
-
-impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Within<MIN, MAX> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_u32(NumberWithin::<MIN, MAX>)
-    }
-}
-
-/// Reads a [`Within`], and says what is allowed when it is not one.
-struct NumberWithin<const MIN: u32, const MAX: u32>;
-
-impl<const MIN: u32, const MAX: u32> Visitor<'_> for NumberWithin<MIN, MAX> {
-    type Value = Within<MIN, MAX>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a whole number from {MIN} to {MAX}")
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        let fitting = u32::try_from(number).ok().filter(|number| (MIN..=MAX).contains(number));
-        fitting.map(Within).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        match u64::try_from(number) {
-            Ok(number) => self.visit_u64(number),
-            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
         }
     }
 }

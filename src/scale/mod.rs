@@ -7,13 +7,26 @@
 //! The rule that every decoder keeps: a frame is either a reading with a weight, a reading that says why
 //! there is none, an answer to a command, or garbled. It is never silently zero and never the last weight.
 
+pub mod dialogue;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::weight::{Quantity, Unit, Weight};
+use crate::weight::{NotANumber, Quantity, Unit, Weight};
+
+mod hex;
+mod line;
+mod envelope;
+mod number;
+mod mt_sics;
+mod st_gs;
+mod toledo;
+pub mod report;
+
+pub use hex::{NotHex, bytes_from_hex, hex_from_bytes};
 
 /// Every protocol family the agent speaks.
-pub const FAMILIES: [&Family; 0] = [];
+pub const FAMILIES: &[&Family] = &[&toledo::FAMILY, &mt_sics::FAMILY, &st_gs::FAMILY];
 
 /// What a family is and how to talk to it.
 #[derive(Debug)]
@@ -42,7 +55,7 @@ impl Family {
     /// The family of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        FAMILIES.into_iter().find(|family| family.name == name)
+        FAMILIES.iter().copied().find(|family| family.name == name)
     }
 }
 
@@ -65,6 +78,23 @@ pub struct Profile {
     pub unit: Option<Unit>,
     /// The decimal places, for families that do not send the point.
     pub decimals: Option<u8>,
+}
+
+impl Profile {
+    /// Lets a quantity pass that the scale sent with its unit and its point, unless the settings say
+    /// otherwise: a scale switched to another unit is refused, not converted.
+    ///
+    /// Pounds and ounces together arrive here as ounces; a site that says `lb` means them too.
+    pub fn admit(self, sent: Quantity, composite: bool) -> Result<Quantity, Garbled> {
+        let same = |unit| unit == sent.unit() || (composite && unit == Unit::Pound);
+        if !self.unit.is_none_or(same) {
+            return Err(Garbled::OtherUnit);
+        }
+        if !composite && self.decimals.is_some_and(|decimals| decimals != sent.decimals()) {
+            return Err(Garbled::Decimals);
+        }
+        Ok(sent)
+    }
 }
 
 /// One complete frame: its bytes and what they mean.
@@ -208,6 +238,15 @@ pub enum Garbled {
     /// The number has not the decimal places that the unit or the settings imply.
     #[error("the weight has other decimal places than the settings say: check unit and decimals")]
     Decimals,
+    /// The unit is no unit of weight that the agent knows.
+    #[error("the unit is none of g, kg, lb, oz: switch the scale to one of them")]
+    Unit,
+    /// The scale sends another unit than the settings say.
+    #[error("the scale sends another unit than the settings say: switch the scale's unit or change `unit`")]
+    OtherUnit,
+    /// The scale sends no unit and the settings say none.
+    #[error("the scale does not send its unit: set `unit` to the one its display shows")]
+    NoUnit,
     /// The checksum does not match.
     #[error("the checksum does not match: a byte was changed on the line")]
     Checksum,
@@ -217,6 +256,18 @@ pub enum Garbled {
     /// A line that never ends.
     #[error("no end of frame within {0} bytes")]
     Endless(usize),
+}
+
+impl From<NotANumber> for Garbled {
+    fn from(_: NotANumber) -> Self {
+        Self::NotANumber
+    }
+}
+
+impl From<Result<Reading, Garbled>> for Heard {
+    fn from(read: Result<Reading, Garbled>) -> Self {
+        read.map_or_else(Self::Garbled, Self::Reading)
+    }
 }
 
 /// Who speaks first, and how often.

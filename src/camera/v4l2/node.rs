@@ -89,8 +89,8 @@ impl Place for Node {
         let node = self.find().ok();
         let name = node.as_ref().and_then(|node| node.file_name()).map(|name| name.to_string_lossy());
         let device = name.and_then(|name| self.tree.usb(CLASS, &name));
-        let unsupported = || io::Error::new(io::ErrorKind::Unsupported, "it is no USB device");
-        usb::reset(&device.ok_or_else(unsupported)?.node)
+        let no_usb = || io::Error::new(io::ErrorKind::Unsupported, "it is no USB device");
+        usb::reset(&device.ok_or_else(no_usb)?.node)
     }
 }
 

@@ -1,0 +1,325 @@
+//! `config.toml`: read once, checked whole, never half believed.
+//!
+//! Every table refuses keys it does not know, every value's type holds its rule, and a message points at the
+//! line and column of the very value. A bad setting never becomes a default.
+
+mod values;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::bounded::Bounded;
+use crate::outcome::Products;
+use crate::scale::{FAMILIES, Family, Framing, Line, Profile};
+use crate::serial::{Port, Setup};
+use crate::stability::Rules;
+use crate::weight::{Division, Unit, Weight};
+use crate::{camera, picture, recognition, sink};
+use values::{DeviceId, Grams, Protocol};
+
+/// Where the settings are unless the command line says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/scalecam/config.toml";
+
+/// The extra hold on top of the scale's own word, where the settings do not say.
+const SETTLE: Duration = Duration::ZERO;
+/// The hold where the scale gives no word of its own.
+const SETTLE_UNFLAGGED: Duration = Duration::from_millis(800);
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The device as the service knows it; nothing if it is neither set nor to be read from the machine.
+    pub device_id: Option<String>,
+    /// The scale.
+    pub scale: Scale,
+    /// When a weighing fires.
+    pub trigger: Trigger,
+    /// The camera.
+    pub camera: camera::Settings,
+    /// What is made of a frame.
+    pub picture: picture::Settings,
+    /// The service.
+    pub recognition: recognition::Settings,
+    /// Where outcomes go.
+    pub sinks: Vec<sink::Settings>,
+    /// Product id → what a person reads.
+    pub products: Arc<Products>,
+}
+
+/// The `[scale]` table, with the protocol's defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// Where it is plugged in.
+    pub port: PortName,
+    /// What it speaks.
+    pub family: &'static Family,
+    /// How the line is set.
+    pub line: Line,
+    /// What the wire does not say.
+    pub profile: Profile,
+    /// The division, if it is set.
+    pub division: Option<Division>,
+}
+
+impl PartialEq for Family {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Family {}
+
+/// Where a scale is plugged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortName {
+    /// A serial device.
+    Device(PathBuf),
+    /// A practice scale that speaks a protocol, on a pseudo-terminal of our own.
+    Practice(&'static Family),
+}
+
+/// The `[trigger]` table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trigger {
+    /// Nothing fires by itself.
+    pub manual: bool,
+    /// The least load, if it is set.
+    pub min_load: Option<Weight>,
+    /// The hold, if it is set.
+    pub settle: Option<Duration>,
+}
+
+/// Why the settings cannot be used. Prints as `config.toml:7:11: trigger.hold_ms: …`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSettings {
+    /// The file cannot be read.
+    #[error("{file}: the settings cannot be read: {reason}")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the kernel said.
+        reason: String,
+    },
+    /// A value is wrong.
+    #[error("{file}:{line}:{column}: {key}{reason}")]
+    Wrong {
+        /// The file.
+        file: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// The setting, with a colon and a blank, or nothing.
+        key: String,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn read(file: &Path) -> Result<Self, BadSettings> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| BadSettings::Unreadable { file: file.to_owned(), reason: error.to_string() })?;
+        Self::parse(&text, file)
+    }
+
+    /// Checks a text; `file` is only named in messages.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, BadSettings> {
+        let wrong = |at: usize, key: String, reason: String| {
+            let (line, column) = line_and_column(text, at);
+            BadSettings::Wrong { file: file.to_owned(), line, column, key, reason }
+        };
+        let from = toml::Deserializer::parse(text)
+            .map_err(|error| wrong(start(&error), String::new(), error.message().to_owned()))?;
+        let tables: Tables = serde_path_to_error::deserialize(from).map_err(|error| {
+            // Values that keep their place in the file go through a field of that name.
+            let path = error.path().to_string().replace(".$__serde_spanned_private_value", "");
+            let key = if path == "." { String::new() } else { format!("{path}: ") };
+            wrong(start(error.inner()), key, error.inner().message().to_owned())
+        })?;
+        tables.check().map_err(|Objection { at, key, reason }| wrong(at, format!("{key}: "), reason))
+    }
+
+    /// The rules of settling that these settings make.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules {
+            division: self.scale.division,
+            min_load: self.trigger.min_load,
+            settle: self.trigger.settle.unwrap_or(SETTLE),
+            settle_unflagged: self.trigger.settle.unwrap_or(SETTLE_UNFLAGGED),
+        }
+    }
+
+    /// What the conversation with the scale needs, once its device is known.
+    #[must_use]
+    pub fn link(&self, device: PathBuf) -> Setup {
+        let rules = self.rules();
+        Setup {
+            port: Port { path: device, line: self.scale.line },
+            family: self.scale.family,
+            profile: self.scale.profile,
+            hold: rules.settle.max(rules.settle_unflagged),
+        }
+    }
+
+    /// Whether any part is simulated, so that every outcome says so.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        matches!(self.scale.port, PortName::Practice(_)) || self.camera.source.is_simulated()
+    }
+}
+
+fn start(error: &toml::de::Error) -> usize {
+    error.span().map_or(0, |span| span.start)
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = before.matches('\n').count() + 1;
+    (line, before.get(line_start..).map_or(0, |line| line.chars().count()) + 1)
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tables {
+    #[serde(default)]
+    device: DeviceTable,
+    scale: ScaleTable,
+    #[serde(default)]
+    trigger: TriggerTable,
+    camera: camera::Settings,
+    #[serde(default)]
+    picture: picture::Settings,
+    #[serde(default)]
+    recognition: recognition::Settings,
+    #[serde(default)]
+    sink: Vec<Spanned<sink::Settings>>,
+    #[serde(default)]
+    products: Products,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceTable {
+    id: Option<DeviceId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScaleTable {
+    port: PortName,
+    protocol: Option<Spanned<Protocol>>,
+    baud: Option<Baud>,
+    framing: Option<Framing>,
+    unit: Option<Unit>,
+    decimals: Option<Decimals>,
+    division_g: Option<Grams>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TriggerTable {
+    manual: bool,
+    min_load_g: Option<Grams>,
+    settle_ms: Option<SettleMs>,
+}
+
+/// The rates that serial adapters offer.
+type Baud = Bounded<300, 921_600>;
+/// No scale shows more decimal places.
+type Decimals = Bounded<0, 6>;
+/// A load that has not settled within a minute is being played with.
+type SettleMs = Bounded<0, 60_000>;
+
+/// A rule between settings that is broken, and where.
+struct Objection {
+    at: usize,
+    key: String,
+    reason: String,
+}
+
+impl Tables {
+    fn check(self) -> Result<Config, Objection> {
+        let scale = self.scale.check()?;
+        for (index, sink) in self.sink.iter().enumerate() {
+            if matches!(sink.as_ref(), sink::Settings::ScaleDisplay(_)) && scale.family.display.is_none() {
+                let able: Vec<_> = FAMILIES
+                    .iter()
+                    .filter(|family| family.display.is_some())
+                    .map(|family| family.name)
+                    .collect();
+                let reason = format!(
+                    "a scale that speaks {} has no display for texts; of the protocols, these have: {}",
+                    scale.family.name,
+                    able.join(", ")
+                );
+                return Err(Objection { at: sink.span().start, key: format!("sink[{index}]"), reason });
+            }
+        }
+        Ok(Config {
+            device_id: self.device.id.map(|id| id.0),
+            scale,
+            trigger: Trigger {
+                manual: self.trigger.manual,
+                min_load: self.trigger.min_load_g.map(|grams| grams.0),
+                settle: self.trigger.settle_ms.map(Bounded::as_millis),
+            },
+            camera: self.camera,
+            picture: self.picture,
+            recognition: self.recognition,
+            sinks: self.sink.into_iter().map(Spanned::into_inner).collect(),
+            products: Arc::new(self.products),
+        })
+    }
+}
+
+impl ScaleTable {
+    fn check(self) -> Result<Scale, Objection> {
+        let family = match (&self.port, self.protocol) {
+            (PortName::Device(_), Some(protocol)) => protocol.into_inner().0,
+            (PortName::Practice(family), None) => family,
+            (PortName::Practice(family), Some(protocol)) if protocol.as_ref().0 == *family => family,
+            (PortName::Practice(family), Some(protocol)) => {
+                let reason = format!(
+                    "the practice scale speaks {}; leave protocol out or make it the same",
+                    family.name
+                );
+                return Err(Objection {
+                    at: protocol.span().start,
+                    key: "scale.protocol".to_owned(),
+                    reason,
+                });
+            }
+            (PortName::Device(_), None) => {
+                let reason = format!("is missing; expected one of {}", names());
+                return Err(Objection { at: 0, key: "scale.protocol".to_owned(), reason });
+            }
+        };
+        let decimals = self.decimals.and_then(|decimals| u8::try_from(decimals.get()).ok());
+        Ok(Scale {
+            port: self.port,
+            family,
+            line: Line {
+                baud: self.baud.map_or(family.line.baud, Bounded::get),
+                framing: self.framing.unwrap_or(family.line.framing),
+            },
+            profile: Profile { unit: self.unit, decimals },
+            division: self
+                .division_g
+                .and_then(|grams| Division::from_micrograms(grams.0.micrograms().unsigned_abs())),
+        })
+    }
+}
+
+fn names() -> String {
+    let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
+    names.join(", ")
+}

@@ -1,0 +1,97 @@
+//! Values whose type holds their rule.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+use super::{PortName, names};
+use crate::scale::Family;
+use crate::weight::{Quantity, Unit, Weight};
+
+/// A protocol's name.
+#[derive(Clone, Copy)]
+pub(super) struct Protocol(pub(super) &'static Family);
+
+impl<'de> Deserialize<'de> for Protocol {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        Family::named(&name).map(Self).ok_or_else(|| {
+            de::Error::custom(format!("unknown protocol `{name}`, expected one of {}", names()))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for PortName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        match name.strip_prefix("sim:") {
+            Some(protocol) => Family::named(protocol).map(Self::Practice).ok_or_else(|| {
+                de::Error::custom(format!(
+                    "unknown practice scale `{name}`, expected sim: and one of {}",
+                    names()
+                ))
+            }),
+            None if name.starts_with('/') => Ok(Self::Device(name.into())),
+            None => Err(de::Error::custom(format!(
+                "invalid value: string `{name}`, expected the whole path of a device, for example \
+                 /dev/serial/by-id/…, or sim:PROTOCOL for a practice scale"
+            ))),
+        }
+    }
+}
+
+/// The device's name with the service: it travels in every request, so it is a word and not a text.
+pub(super) struct DeviceId(pub(super) String);
+
+impl<'de> Deserialize<'de> for DeviceId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(from)?;
+        if id.is_empty() || id.len() > 100 || id.chars().any(char::is_control) {
+            let expected = "1 to 100 characters without control characters";
+            return Err(de::Error::invalid_value(de::Unexpected::Str(&id), &expected));
+        }
+        Ok(Self(id))
+    }
+}
+
+/// A number of grams above zero: `5`, `0.1`.
+#[derive(Clone, Copy)]
+pub(super) struct Grams(pub(super) Weight);
+
+impl<'de> Deserialize<'de> for Grams {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(GramsAboveZero)
+    }
+}
+
+struct GramsAboveZero;
+
+/// No checkout scale carries more than this.
+const MOST_GRAMS: i64 = 1_000_000;
+
+impl Visitor<'_> for GramsAboveZero {
+    type Value = Grams;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a number of grams above 0, at most {MOST_GRAMS}")
+    }
+
+    fn visit_i64<E: de::Error>(self, grams: i64) -> Result<Grams, E> {
+        if (1..=MOST_GRAMS).contains(&grams) {
+            Ok(Grams(Weight::from_grams(grams)))
+        } else {
+            Err(E::invalid_value(de::Unexpected::Signed(grams), &self))
+        }
+    }
+
+    fn visit_f64<E: de::Error>(self, grams: f64) -> Result<Grams, E> {
+        // The shortest text of the number is what was written, so the decimal is read exactly.
+        Quantity::parse(grams.to_string().as_bytes(), Unit::Gram)
+            .ok()
+            .map(Quantity::weight)
+            .filter(|weight| *weight > Weight::ZERO && *weight <= Weight::from_grams(MOST_GRAMS))
+            .map(Grams)
+            .ok_or_else(|| E::invalid_value(de::Unexpected::Float(grams), &self))
+    }
+}

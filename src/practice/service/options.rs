@@ -1,0 +1,149 @@
+//! How the practice service behaves: its certificate, its key, its pace, and the faults it makes on command.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How the practice service behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0 = any that is free.
+    pub port: u16,
+    /// The key it wants; none = every key that is not empty will do.
+    pub api_key: Option<String>,
+    /// What it shows for a certificate.
+    pub certificate: Certificate,
+    /// How long it thinks before it answers.
+    pub delay: Duration,
+    /// After how long without a request it closes a connection; none = never.
+    pub idle: Option<Duration>,
+    /// The longest request it takes, in bytes; a longer one is answered with 413.
+    pub most_bytes: usize,
+    /// What it does to the recognitions to come, one fault each; afterwards it behaves.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            api_key: None,
+            certificate: Certificate::Good,
+            delay: Duration::ZERO,
+            idle: None,
+            most_bytes: 8 * 1024 * 1024,
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// What the service shows for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certificate {
+    /// One for this machine, signed by the practice authority.
+    #[default]
+    Good,
+    /// One whose time is over.
+    Expired,
+    /// One whose time has not come.
+    NotYetValid,
+    /// One made out to another name.
+    WrongName,
+    /// One signed by an authority that nobody knows.
+    UnknownAuthority,
+}
+
+/// What goes wrong with one recognition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: this one is answered.
+    None,
+    /// The request is read and never answered.
+    Hang,
+    /// The connection is closed, politely and unannounced, in place of an answer.
+    Close,
+    /// The connection is reset in place of an answer.
+    Reset,
+    /// The connection is reset as soon as the request's head is there.
+    ResetEarly,
+    /// A few bytes of an answer, then the connection is closed.
+    PartialHead,
+    /// An answer, and then the connection is closed although it was not announced.
+    CloseAfter,
+    /// An answer that announces the end of the connection.
+    AnnouncedClose,
+    /// An error with that status and perhaps a `Retry-After`.
+    Status(u16, Option<String>),
+    /// 200 with something that is not JSON.
+    Nonsense,
+    /// 200 with a web page, as the login page of a network gives it.
+    WebPage,
+    /// 307 to another host.
+    Redirect,
+    /// An answer that is cut in the middle.
+    Truncate,
+    /// An answer without an end.
+    Endless,
+    /// An answer, one byte in a tenth of a second.
+    Dribble,
+}
+
+/// The word names no fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected none, hang, close, reset, reset-early, partial-head, close-after, announced-close, nonsense, web-page, \
+     redirect, truncate, endless, dribble, status:CODE or status:CODE:RETRY-AFTER"
+)]
+pub struct UnknownFault;
+
+impl FromStr for Fault {
+    type Err = UnknownFault;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFault> {
+        Ok(match text {
+            "none" => Self::None,
+            "hang" => Self::Hang,
+            "close" => Self::Close,
+            "reset" => Self::Reset,
+            "reset-early" => Self::ResetEarly,
+            "partial-head" => Self::PartialHead,
+            "close-after" => Self::CloseAfter,
+            "announced-close" => Self::AnnouncedClose,
+            "nonsense" => Self::Nonsense,
+            "web-page" => Self::WebPage,
+            "redirect" => Self::Redirect,
+            "truncate" => Self::Truncate,
+            "endless" => Self::Endless,
+            "dribble" => Self::Dribble,
+            _ => {
+                let rest = text.strip_prefix("status:").ok_or(UnknownFault)?;
+                let (code, after) =
+                    rest.split_once(':').map_or((rest, None), |(code, after)| (code, Some(after)));
+                let code = code.parse().ok().filter(|code| (200..=599).contains(code)).ok_or(UnknownFault)?;
+                Self::Status(code, after.map(str::to_owned))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_read_by_name() {
+        assert_eq!("status:503".parse(), Ok(Fault::Status(503, None)));
+        assert_eq!("status:429:7".parse(), Ok(Fault::Status(429, Some("7".to_owned()))));
+        assert_eq!("dribble".parse(), Ok(Fault::Dribble));
+        for wrong in ["", "status", "status:", "status:99", "status:600", "Hang"] {
+            assert_eq!(wrong.parse::<Fault>(), Err(UnknownFault), "{wrong}");
+        }
+        let listed = UnknownFault.to_string();
+        for word in listed.trim_start_matches("expected ").split([',', ' ']).filter(|word| word.contains('-'))
+        {
+            assert!(
+                word.starts_with("status") || word.parse::<Fault>().is_ok() || word.contains("AFTER"),
+                "{word}"
+            );
+        }
+    }
+}

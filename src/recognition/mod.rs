@@ -1,0 +1,25 @@
+//! Recognition: the request, the answer, and the one session that carries them.
+//!
+//! [`BodyBuilder`] writes a request, [`Session`] sends it over a connection that is kept open for the life of
+//! the process, [`Recognition`] is what came back and [`Failure`] why nothing did. The names of the service's
+//! interface stand in `request` and `answer` and nowhere else, so a correction there is one line.
+
+mod answer;
+mod failure;
+mod fault;
+mod key;
+mod request;
+mod session;
+mod settings;
+mod trust;
+
+pub use answer::{Bag, Candidate, Name, Number, ProductRecognition, Recognition, ResultType};
+pub use failure::Failure;
+pub use key::{ApiKey, KeySource, NoKey};
+pub use request::{About, BodyBuilder, decimal_grams};
+pub use session::{Attempted, Facts, Session, State};
+pub use settings::{
+    CameraType, DeadlineMs, MaxOptions, NotAServiceUrl, Refresh, RefreshMinutes, RefreshRequests, ServiceUrl,
+    Settings,
+};
+pub use trust::NoTrust;

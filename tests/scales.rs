@@ -1,0 +1,181 @@
+//! What holds for every protocol family, run for each entry of `FAMILIES`: a new family is enrolled by its
+//! entry.
+
+use proptest::prelude::*;
+use scalecam::scale::{FAMILIES, Family, Frame, Heard, Profile, Reading, report};
+use scalecam::weight::Unit;
+
+/// No family has a longer frame; what a decoder holds stays below it whatever comes in.
+const MOST_HELD: usize = 256;
+
+/// The settings a family needs for its samples.
+fn profile(family: &Family) -> Profile {
+    let unit = (!family.sends_unit && family.name != "toledo-8217").then_some(Unit::Kilogram);
+    Profile { unit, decimals: None }
+}
+
+/// Hears bytes cut into pieces; a decoder sees no pieces, only what it held at each cut.
+fn hear(family: &Family, pieces: &[&[u8]]) -> Vec<Frame> {
+    let mut decoder = (family.decoder)(&profile(family));
+    let mut frames = Vec::new();
+    for piece in pieces {
+        frames.extend(piece.iter().filter_map(|&byte| decoder.push(byte)));
+        assert!(decoder.pending().len() <= MOST_HELD, "{}: holds too much", family.name);
+    }
+    frames
+}
+
+fn readings(frames: &[Frame]) -> Vec<&Reading> {
+    frames
+        .iter()
+        .filter_map(|frame| match &frame.heard {
+            Heard::Reading(reading) => Some(reading),
+            Heard::Answer(_) | Heard::Garbled(_) => None,
+        })
+        .collect()
+}
+
+fn micrograms(frames: &[Frame]) -> Vec<i64> {
+    readings(frames)
+        .into_iter()
+        .filter_map(|reading| reading.quantity)
+        .map(|sent| sent.weight().micrograms())
+        .collect()
+}
+
+/// A family, and some of its samples in some order.
+fn talk() -> impl Strategy<Value = (&'static Family, Vec<&'static [u8]>)> {
+    prop::sample::select(FAMILIES.to_vec()).prop_flat_map(|family| {
+        (Just(family), prop::collection::vec(prop::sample::select(family.samples.to_vec()), 1..6))
+    })
+}
+
+/// Noise: any bytes, or the very characters the family's frames are made of, which is what comes closest to
+/// a frame.
+fn noise(family: &'static Family, longest: usize) -> impl Strategy<Value = Vec<u8>> {
+    let mut alphabet: Vec<u8> = family.samples.concat();
+    alphabet.sort_unstable();
+    alphabet.dedup();
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..longest),
+        prop::collection::vec(prop::sample::select(alphabet), 0..longest),
+    ]
+}
+
+#[test]
+fn names_are_their_own_and_findable() {
+    for family in FAMILIES {
+        assert!(std::ptr::eq(Family::named(family.name).unwrap(), *family), "{}", family.name);
+        assert!(!family.samples.is_empty() && !family.title.is_empty(), "{}", family.name);
+    }
+    assert!(Family::named("no-such-scale").is_none());
+}
+
+#[test]
+fn every_sample_is_one_whole_frame() {
+    for family in FAMILIES {
+        let mut weights = 0;
+        for sample in family.samples {
+            let mut decoder = (family.decoder)(&profile(family));
+            let frames: Vec<Frame> = sample.iter().filter_map(|&byte| decoder.push(byte)).collect();
+            assert_eq!(frames.len(), 1, "{} {:?}", family.name, sample.escape_ascii().to_string());
+            assert!(decoder.pending().is_empty(), "{}", family.name);
+            assert_eq!(frames[0].raw, *sample, "{}", family.name);
+            assert!(!matches!(frames[0].heard, Heard::Garbled(_)), "{} {:?}", family.name, frames[0]);
+            weights += micrograms(&frames).len();
+        }
+        assert!(weights > 0, "{} has no sample with a weight", family.name);
+    }
+}
+
+#[test]
+fn a_cut_frame_is_pending_and_a_reset_forgets_it() {
+    for family in FAMILIES {
+        for sample in family.samples.iter().filter(|sample| sample.len() > 1) {
+            for at in 1..sample.len() {
+                let (begun, rest) = sample.split_at(at);
+                let mut decoder = (family.decoder)(&profile(family));
+                assert!(begun.iter().all(|&byte| decoder.push(byte).is_none()), "{}", family.name);
+                assert_eq!(decoder.pending(), begun, "{}", family.name);
+                decoder.reset();
+                assert!(decoder.pending().is_empty(), "{}", family.name);
+                let mut frames: Vec<Frame> = rest.iter().filter_map(|&byte| decoder.push(byte)).collect();
+                assert!(micrograms(&frames).is_empty(), "{}: half a frame weighs", family.name);
+                frames.clear();
+                decoder.reset();
+                frames.extend(sample.iter().filter_map(|&byte| decoder.push(byte)));
+                assert_eq!(frames, hear(family, &[sample]), "{}", family.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn endless_noise_is_held_within_bounds() {
+    for family in FAMILIES {
+        let mut decoder = (family.decoder)(&profile(family));
+        let first = family.samples[0];
+        for byte in first[..first.len() - 1].iter().copied().chain(std::iter::repeat_n(b'1', 100_000)) {
+            decoder.push(byte);
+            assert!(decoder.pending().len() <= MOST_HELD, "{}", family.name);
+        }
+        // and a frame after it is heard, once the line or frame that never ended has been left
+        let frames: Vec<Frame> = first.repeat(3).into_iter().filter_map(|byte| decoder.push(byte)).collect();
+        assert!(micrograms(&frames).len() >= 2, "{} does not recover", family.name);
+    }
+}
+
+proptest! {
+    #[test]
+    fn how_the_port_cut_the_stream_cannot_matter((family, samples) in talk(), cuts in prop::collection::vec(1_usize..9, 1..40)) {
+        let bytes = samples.concat();
+        let mut pieces = Vec::new();
+        let mut rest = bytes.as_slice();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() { break }
+            let (piece, after) = rest.split_at((*cut).min(rest.len()));
+            pieces.push(piece);
+            rest = after;
+        }
+        let whole = hear(family, &[&bytes]);
+        prop_assert_eq!(whole.len(), samples.len(), "{}", family.name);
+        prop_assert_eq!(hear(family, &pieces), whole);
+    }
+
+    #[test]
+    fn noise_around_frames_is_never_another_weight(
+        (family, samples, noises) in talk().prop_flat_map(|(family, samples)| {
+            let count = samples.len() + 1;
+            (Just(family), Just(samples), prop::collection::vec(noise(family, 24), count))
+        })
+    ) {
+        let mut bytes = noises[0].clone();
+        for (sample, noise) in samples.iter().zip(&noises[1..]) {
+            bytes.extend_from_slice(sample);
+            bytes.extend_from_slice(noise);
+        }
+        let allowed: Vec<i64> = family.samples.iter().flat_map(|sample| micrograms(&hear(family, &[sample]))).collect();
+        for heard in micrograms(&hear(family, &[&bytes])) {
+            prop_assert!(allowed.contains(&heard), "{}: {heard} µg out of {}", family.name, bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_heard_without_harm(index in any::<prop::sample::Index>(), bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let family = *index.get(FAMILIES);
+        hear(family, &[&bytes]);
+        for line in report::lines(family, &profile(family), &bytes) {
+            let shown: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(&shown["protocol"], family.name);
+        }
+    }
+
+    #[test]
+    fn no_reading_has_both_a_fault_and_a_weight((family, samples) in talk(), place in any::<prop::sample::Index>(), byte: u8) {
+        let mut bytes = samples.concat();
+        *place.get_mut(&mut bytes) = byte;
+        for reading in readings(&hear(family, &[&bytes])) {
+            prop_assert!(reading.fault.is_none() || reading.quantity.is_none(), "{}", family.name);
+        }
+    }
+}
