@@ -13,3 +13,6 @@ pub mod video;
 pub use holder::{Holder, holders_of};
 pub use tree::{SerialPort, Tree, Usb};
 pub use tty::{low_latency, take_fd};
+
+#[cfg(test)]
+pub(crate) use tree::tests::Plant;
