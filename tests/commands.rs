@@ -144,3 +144,13 @@ fn the_demo_is_right_and_marked_as_simulation() {
     assert!(outcomes.iter().all(|outcome| outcome["simulated"] == true && outcome["result"] == "recognised"));
     assert!(said.contains("SIMULATION") && said.contains("2 of 2 right"), "{said}");
 }
+
+#[test]
+fn devices_are_listed_for_people_and_for_programs() {
+    let done = scalecam(&["devices", "--json"], b"");
+    assert_eq!(done.status.code(), Some(0));
+    let devices: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(devices["serial_ports"].is_array() && devices["cameras"].is_array(), "{devices}");
+    let said = text(&scalecam(&["devices"], b"").stdout);
+    assert!(said.starts_with("serial ports: ") && said.contains("\ncameras: "), "{said}");
+}
