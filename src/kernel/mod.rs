@@ -4,7 +4,9 @@
 #![expect(unsafe_code, reason = "this folder is where the crate meets the kernel; see each block")]
 
 mod holder;
+mod tcp;
 mod tty;
 
 pub use holder::{Holder, holders_of};
+pub use tcp::{TcpInfo, limit_pace, tcp_info};
 pub use tty::{low_latency, take_fd};

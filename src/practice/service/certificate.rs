@@ -15,7 +15,7 @@ use super::options::Certificate;
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// Its side of TLS, and the authority's certificate as PEM for those who shall trust it.
-pub(super) fn make(kind: Certificate) -> Result<(ServerConfig, String), String> {
+pub(super) fn make(kind: Certificate, http2: bool) -> Result<(ServerConfig, String), String> {
     let authority = authority().map_err(|error| error.to_string())?;
     let stranger = authority_of_nobody().map_err(|error| error.to_string())?;
     let signer = if kind == Certificate::UnknownAuthority { &stranger } else { &authority };
@@ -28,7 +28,8 @@ pub(super) fn make(kind: Certificate) -> Result<(ServerConfig, String), String> 
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(vec![leaf.der().clone()], private))
         .map_err(|error| error.to_string())?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let spoken: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    config.alpn_protocols = spoken.iter().map(|name| name.to_vec()).collect();
     Ok((config, authority.pem()))
 }
 

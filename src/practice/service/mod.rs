@@ -114,8 +114,8 @@ struct Shared {
 impl Service {
     /// Makes a certificate, listens on 127.0.0.1 and begins to serve; must be called inside a runtime.
     pub async fn start(options: Options) -> Result<Self, Unable> {
-        let (tls, ca_pem) =
-            certificate::make(options.certificate).map_err(|why| Unable::Certificate { why })?;
+        let (tls, ca_pem) = certificate::make(options.certificate, options.http2)
+            .map_err(|why| Unable::Certificate { why })?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
         let unable = |source| Unable::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(unable)?;

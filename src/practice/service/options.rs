@@ -16,6 +16,8 @@ pub struct Options {
     pub delay: Duration,
     /// After how long without a request it closes a connection; none = never.
     pub idle: Option<Duration>,
+    /// Whether it speaks HTTP/2 with those who want it; its faults below HTTP are for HTTP/1.1.
+    pub http2: bool,
     /// The longest request it takes, in bytes; a longer one is answered with 413.
     pub most_bytes: usize,
     /// What it does to the recognitions to come, one fault each; afterwards it behaves.
@@ -30,6 +32,7 @@ impl Default for Options {
             certificate: Certificate::Good,
             delay: Duration::ZERO,
             idle: None,
+            http2: false,
             most_bytes: 8 * 1024 * 1024,
             faults: Vec::new(),
         }
