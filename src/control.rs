@@ -6,7 +6,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,7 +15,6 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::lane::Ask;
-use crate::outcome::Products;
 
 /// A request is one word and a line's end.
 const TRIGGER: &[u8] = b"trigger\n";
@@ -54,13 +52,13 @@ impl Control {
     }
 
     /// Serves hand triggers for as long as it is polled.
-    pub async fn serve(&self, asks: mpsc::Sender<Ask>, products: Arc<Products>) {
+    pub async fn serve(&self, asks: mpsc::Sender<Ask>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let (asks, products) = (asks.clone(), Arc::clone(&products));
+                    let asks = asks.clone();
                     tokio::spawn(async move {
-                        if let Err(error) = answer(stream, asks, &products).await {
+                        if let Err(error) = answer(stream, asks).await {
                             debug!(%error, "a hand trigger was not answered");
                         }
                     });
@@ -75,7 +73,7 @@ impl Control {
     }
 }
 
-async fn answer(mut stream: UnixStream, asks: mpsc::Sender<Ask>, products: &Products) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, asks: mpsc::Sender<Ask>) -> io::Result<()> {
     let own = rustix::process::geteuid().as_raw();
     let peer = stream.peer_cred()?.uid();
     if peer != 0 && peer != own {
@@ -89,7 +87,7 @@ async fn answer(mut stream: UnixStream, asks: mpsc::Sender<Ask>, products: &Prod
     let (reply, outcome) = oneshot::channel();
     let asked = asks.try_send(Ask { reply: Some(reply) });
     let line = match (asked, outcome.await) {
-        (Ok(()), Ok(outcome)) => outcome.json(products),
+        (Ok(()), Ok(outcome)) => outcome.json(),
         (Ok(()) | Err(_), _) => {
             r#"{"result":"failed","error":{"kind":"busy","message":"too many weighings are under way; try again"}}"#
                 .to_owned()

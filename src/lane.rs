@@ -1,6 +1,6 @@
 //! THE PATH: one weighing from top to bottom. No device is opened here and no clock is read but the one given.
 //!
-//! [`Lane`] watches the plate and starts a [`weigh`] for every weight that settles and for every hand trigger;
+//! [`Lane`] watches the plate and starts a weighing for every weight that settles and for every hand trigger;
 //! each runs by itself, so that a slow service delays neither the next weighing nor the plate.
 
 mod plate;
@@ -28,9 +28,9 @@ use crate::stability::{Load, Moved, Yardstick};
 use crate::stamp::{Clock, Stamp};
 use crate::weight::Quantity;
 
-/// How long the result waits for the scale to say, after the picture, that the load is still the same. A
-/// stream of ten readings a second says so within this.
-const CONFIRM_LIMIT: Duration = Duration::from_millis(100);
+/// How long the record waits for the scale to say, after the picture, that the load is still the same. A
+/// stream of five readings a second says so within this.
+const CONFIRM_LIMIT: Duration = Duration::from_millis(250);
 /// Request bodies kept for the next weighing: one in use, one to spare.
 const BODIES_KEPT: usize = 2;
 
@@ -89,7 +89,6 @@ struct Findings {
     picture: Option<PictureFacts>,
     session: Option<Facts>,
     took: Took,
-    disturbed: Option<bool>,
     unused: Option<String>,
 }
 
@@ -100,12 +99,17 @@ async fn weigh(shop: Arc<Shop>, mut begun: Begun) -> Arc<Outcome> {
     let mut findings = Findings::default();
     let result = recognise(&shop, &mut begun, deadline, &mut findings).await;
     let answered = shop.clock.now();
+    let captured = findings.captured.filter(|_| findings.session.is_some());
     findings.took.settle = begun.settle;
     findings.took.total = answered.since(begun.at);
     let mut outcome = outcome(&shop, &begun, result, findings);
     if shop.sinks.write_back(&Arc::new(outcome.clone())).await {
         outcome.took.write_back = Some(shop.clock.now().since(answered));
         outcome.took.total = shop.clock.now().since(begun.at);
+    }
+    // The shopper has the result; only the record waits to hear whether the load lay still for its picture.
+    if let Some(captured) = captured {
+        outcome.disturbed = confirm(&mut begun, captured).await;
     }
     let outcome = Arc::new(outcome);
     shop.sinks.record(&outcome);
@@ -140,7 +144,6 @@ async fn recognise(
     give_back(shop, builder);
     let recognition = attempted.result?;
 
-    findings.disturbed = confirm(begun, chosen.captured).await;
     if is_superseded(shop, begun) {
         findings.unused = Some(recognition.id.as_str().to_owned());
         return Err(Failed::Superseded);
@@ -234,7 +237,7 @@ fn moved_before(begun: &mut Begun, until: Stamp) -> Option<Moved> {
         if at > until && furthest.is_some() {
             break;
         }
-        furthest = furthest.max(Some(yardstick.compare(load)));
+        furthest = furthest.max(yardstick.compare(load));
     }
     furthest
 }
@@ -248,7 +251,9 @@ async fn confirm(begun: &mut Begun, captured: Stamp) -> Option<bool> {
         loop {
             match begun.loads.recv().await {
                 Ok((load, at)) => {
-                    let moved = yardstick.compare(load) != Moved::No;
+                    let Some(moved) = yardstick.compare(load).map(|moved| moved != Moved::No) else {
+                        continue;
+                    };
                     disturbed = Some(disturbed.unwrap_or(false) || moved);
                     if at > captured {
                         return;
@@ -277,7 +282,7 @@ fn outcome(shop: &Shop, begun: &Begun, result: Result<Recognition, Failed>, find
         trigger: begun.trigger,
         quantity: begun.quantity,
         stability: begun.stability,
-        disturbed: findings.disturbed,
+        disturbed: None,
         settled_at: shop.clock.utc_at(begun.at),
         captured_at: findings.captured.map(|captured| shop.clock.utc_at(captured)),
         result,
@@ -285,6 +290,7 @@ fn outcome(shop: &Shop, begun: &Begun, result: Result<Recognition, Failed>, find
         picture: findings.picture,
         session: findings.session,
         took: findings.took,
+        products: Arc::clone(&shop.products),
     }
 }
 

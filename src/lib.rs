@@ -33,4 +33,7 @@ pub mod sink;
 pub mod config;
 pub mod lane;
 pub mod control;
+pub mod host;
 pub mod practice;
+pub mod agent;
+pub mod command;

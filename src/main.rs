@@ -1,3 +1,7 @@
 //! The `scalecam` program: arguments become a command, the command an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scalecam::command::main()
+}

@@ -4,6 +4,7 @@
 //! here, and a test holds them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -123,6 +124,8 @@ pub struct Outcome {
     pub session: Option<Facts>,
     /// How long it took.
     pub took: Took,
+    /// What products are called, for people.
+    pub products: Arc<Products>,
 }
 
 impl Outcome {
@@ -156,7 +159,7 @@ impl Outcome {
 
     /// The outcome as one line of JSON, without the line's end.
     #[must_use]
-    pub fn json(&self, products: &Products) -> String {
+    pub fn json(&self) -> String {
         let recognition = self.result.as_ref().ok();
         let options =
             recognition.map(|recognition| recognition.product.options.as_slice()).unwrap_or_default();
@@ -177,7 +180,7 @@ impl Outcome {
                 .iter()
                 .map(|option| OptionLine {
                     product_id: option.product_id.as_str(),
-                    name: products.get(option.product_id.as_str()).map(String::as_str),
+                    name: self.products.get(option.product_id.as_str()).map(String::as_str),
                     quantity: option.quantity.as_ref(),
                     score: option.score.as_ref(),
                 })

@@ -116,6 +116,9 @@ pub enum Unfit {
     NotCodable(String),
 }
 
+/// The largest picture where no mode was negotiated: 8K UHD, the largest that cameras offer.
+const LARGEST: (u32, u32) = (7_680, 4_320);
+
 /// Makes the picture of a frame that the settings ask for.
 ///
 /// A JPEG frame's own header decides its size, up to the size of the camera's mode: a larger one is refused
@@ -135,8 +138,10 @@ fn checked(frame: &Frame) -> Result<jpeg::Image<'_>, Unfit> {
     let image = jpeg::Image::read(&frame.bytes)?;
     let header = image.header();
     let (width, height) = (u32::from(header.width), u32::from(header.height));
-    if width > frame.width || height > frame.height {
-        return Err(Unfit::TooLarge { width, height, mode_width: frame.width, mode_height: frame.height });
+    let within = |negotiated, largest| if negotiated == 0 { largest } else { negotiated };
+    let (mode_width, mode_height) = (within(frame.width, LARGEST.0), within(frame.height, LARGEST.1));
+    if width > mode_width || height > mode_height {
+        return Err(Unfit::TooLarge { width, height, mode_width, mode_height });
     }
     Ok(image)
 }

@@ -2,4 +2,5 @@
 //!
 //! They are real parts of the program, chosen by name, and mark everything they say as practice.
 
+pub mod scale;
 pub mod service;

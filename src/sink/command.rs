@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 use super::Sink;
-use crate::outcome::{Outcome, Products};
+use crate::outcome::Outcome;
 
 pub(super) struct Command {
     run: Vec<String>,
@@ -20,8 +20,8 @@ impl Command {
 }
 
 impl Sink for Command {
-    async fn take(&mut self, outcome: &Outcome, products: &Products) -> Result<(), String> {
-        let line = outcome.json(products) + "\n";
+    async fn take(&mut self, outcome: &Outcome) -> Result<(), String> {
+        let line = outcome.json() + "\n";
         let (program, arguments) = self.run.split_first().ok_or("no program is set")?;
         let running = async {
             let mut child = tokio::process::Command::new(program)

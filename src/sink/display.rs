@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Sink;
 use super::settings::Texts;
-use crate::outcome::{Outcome, Products};
+use crate::outcome::Outcome;
 use crate::serial::Link;
 
 pub(super) struct ScaleDisplay {
@@ -20,8 +20,8 @@ impl ScaleDisplay {
 }
 
 impl Sink for ScaleDisplay {
-    async fn take(&mut self, outcome: &Outcome, products: &Products) -> Result<(), String> {
-        let text = self.texts.fill(outcome, products);
+    async fn take(&mut self, outcome: &Outcome) -> Result<(), String> {
+        let text = self.texts.fill(outcome);
         self.link.show(&text).await.map_err(|error| format!("the text is not on the display: {error}"))?;
         self.showing = true;
         Ok(())

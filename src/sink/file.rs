@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Sink;
-use crate::outcome::{Outcome, Products};
+use crate::outcome::Outcome;
 
 /// Lines kept while the file cannot be written: about half a megabyte. The oldest go first.
 const BACKLOG: usize = 500;
@@ -24,11 +24,11 @@ impl File {
 }
 
 impl Sink for File {
-    async fn take(&mut self, outcome: &Outcome, products: &Products) -> Result<(), String> {
+    async fn take(&mut self, outcome: &Outcome) -> Result<(), String> {
         if self.backlog.len() == BACKLOG {
             self.backlog.pop_front();
         }
-        self.backlog.push_back(outcome.json(products) + "\n");
+        self.backlog.push_back(outcome.json() + "\n");
         let (path, lines) = (self.path.clone(), std::mem::take(&mut self.backlog));
         let written = tokio::task::spawn_blocking(move || {
             let mut lines = lines;

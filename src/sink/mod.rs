@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::outcome::{Outcome, Products};
+use crate::outcome::Outcome;
 use crate::serial::Link;
 
 /// Outcomes that may wait for one sink: a minute of weighings at the quickest lane. When it is full the new
@@ -35,11 +35,7 @@ const DEVICES_LIMIT: Duration = Duration::from_millis(150);
 /// One place that outcomes go to.
 trait Sink: Send {
     /// Takes one outcome. An error is a sentence for the log; the next outcome is offered all the same.
-    fn take(
-        &mut self,
-        outcome: &Outcome,
-        products: &Products,
-    ) -> impl Future<Output = Result<(), String>> + Send;
+    fn take(&mut self, outcome: &Outcome) -> impl Future<Output = Result<(), String>> + Send;
 
     /// The plate is empty again.
     fn plate_emptied(&mut self) {}
@@ -68,35 +64,34 @@ pub struct Sinks {
 impl Sinks {
     /// Starts the tasks. `link` is the conversation with the scale, for its display.
     #[must_use]
-    pub fn start(settings: &[Settings], products: &Arc<Products>, link: &Arc<Link>) -> Self {
+    pub fn start(settings: &[Settings], link: &Arc<Link>) -> Self {
         let mut sinks = Self { devices: Vec::new(), records: Vec::new(), tasks: JoinSet::new() };
         for setting in settings {
             let name = setting.name();
-            let products = Arc::clone(products);
             let (deliveries, queue) = mpsc::channel(QUEUE);
             let way = Queue { name: name.clone(), deliveries };
             match setting {
                 Settings::Stdout => {
-                    sinks.tasks.spawn(serve(name, stdout::Stdout, products, queue));
+                    sinks.tasks.spawn(serve(name, stdout::Stdout, queue));
                     sinks.records.push(way);
                 }
                 Settings::File { path } => {
-                    sinks.tasks.spawn(serve(name, file::File::new(path.clone()), products, queue));
+                    sinks.tasks.spawn(serve(name, file::File::new(path.clone()), queue));
                     sinks.records.push(way);
                 }
                 Settings::Command { run, time_limit } => {
                     let command = command::Command::new(run.clone(), *time_limit);
-                    sinks.tasks.spawn(serve(name, command, products, queue));
+                    sinks.tasks.spawn(serve(name, command, queue));
                     sinks.records.push(way);
                 }
                 Settings::ScaleDisplay(texts) => {
                     let display = display::ScaleDisplay::new(Arc::clone(link), texts.clone());
-                    sinks.tasks.spawn(serve(name, display, products, queue));
+                    sinks.tasks.spawn(serve(name, display, queue));
                     sinks.devices.push(way);
                 }
                 Settings::Serial { port, texts } => {
                     let serial = serial::Serial::new(port.clone(), texts.clone());
-                    sinks.tasks.spawn(serve(name, serial, products, queue));
+                    sinks.tasks.spawn(serve(name, serial, queue));
                     sinks.devices.push(way);
                 }
             }
@@ -157,19 +152,14 @@ impl Queue {
 }
 
 /// Takes deliveries until nobody sends any more. Trouble is said once, and once more when it is over.
-async fn serve(
-    name: String,
-    mut sink: impl Sink,
-    products: Arc<Products>,
-    mut queue: mpsc::Receiver<Delivery>,
-) {
+async fn serve(name: String, mut sink: impl Sink, mut queue: mpsc::Receiver<Delivery>) {
     let mut trouble: Option<String> = None;
     while let Some(delivery) = queue.recv().await {
         let Delivery::Outcome { outcome, done } = delivery else {
             sink.plate_emptied();
             continue;
         };
-        match sink.take(&outcome, &products).await {
+        match sink.take(&outcome).await {
             Ok(()) => {
                 if trouble.take().is_some() {
                     info!(sink = %name, "the sink works again");

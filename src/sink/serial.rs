@@ -2,7 +2,7 @@
 
 use super::Sink;
 use super::settings::Texts;
-use crate::outcome::{Outcome, Products};
+use crate::outcome::Outcome;
 use crate::serial::{OpenPort, Port, Trouble};
 
 pub(super) struct Serial {
@@ -20,8 +20,8 @@ impl Serial {
 impl Sink for Serial {
     /// The port is opened with the first outcome and kept. An outcome that cannot be written is not kept: a
     /// till must never get the result of goods that are long gone.
-    async fn take(&mut self, outcome: &Outcome, products: &Products) -> Result<(), String> {
-        let text = self.texts.fill(outcome, products);
+    async fn take(&mut self, outcome: &Outcome) -> Result<(), String> {
+        let text = self.texts.fill(outcome);
         let (port, open) = (self.port.clone(), self.open.take());
         let written = tokio::task::spawn_blocking(move || -> Result<OpenPort, Trouble> {
             let open = match open {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Template;
 use crate::bounded::Bounded;
-use crate::outcome::{Outcome, Products};
+use crate::outcome::Outcome;
 use crate::scale::{Framing, Line};
 use crate::serial::Port;
 
@@ -64,9 +64,9 @@ pub struct Texts {
 impl Texts {
     /// The text for one outcome.
     #[must_use]
-    pub fn fill(&self, outcome: &Outcome, products: &Products) -> String {
+    pub fn fill(&self, outcome: &Outcome) -> String {
         let template = if outcome.product_id().is_some() { &self.recognised } else { &self.otherwise };
-        template.fill(outcome, products)
+        template.fill(outcome)
     }
 }
 

@@ -3,13 +3,13 @@
 use tokio::io::AsyncWriteExt;
 
 use super::Sink;
-use crate::outcome::{Outcome, Products};
+use crate::outcome::Outcome;
 
 pub(super) struct Stdout;
 
 impl Sink for Stdout {
-    async fn take(&mut self, outcome: &Outcome, products: &Products) -> Result<(), String> {
-        let line = outcome.json(products) + "\n";
+    async fn take(&mut self, outcome: &Outcome) -> Result<(), String> {
+        let line = outcome.json() + "\n";
         let mut stdout = tokio::io::stdout();
         let written = async {
             stdout.write_all(line.as_bytes()).await?;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use crate::outcome::{Outcome, Products};
+use crate::outcome::Outcome;
 
 /// A text with places for the outcome's words, checked when the settings are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,14 +77,14 @@ impl Template {
 
     /// The text for one outcome. What the outcome does not have is left empty, never made up.
     #[must_use]
-    pub fn fill(&self, outcome: &Outcome, products: &Products) -> String {
+    pub fn fill(&self, outcome: &Outcome) -> String {
         let id = outcome.product_id();
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Place(Place::Product) => {
-                    let name = id.map(|id| products.get(id).map_or(id, String::as_str));
+                    let name = id.map(|id| outcome.products.get(id).map_or(id, String::as_str));
                     text.push_str(name.unwrap_or_default());
                 }
                 Part::Place(Place::ProductId) => text.push_str(id.unwrap_or_default()),

@@ -1,12 +1,15 @@
 //! How the practice service behaves: its certificate, its key, its pace, and the faults it makes on command.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// How the practice service behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 = any that is free.
+    /// Where it listens: on this machine alone, unless others shall practise with it.
+    pub address: IpAddr,
+    /// The port; 0 = any that is free.
     pub port: u16,
     /// The key it wants; none = every key that is not empty will do.
     pub api_key: Option<String>,
@@ -27,6 +30,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
             api_key: None,
             certificate: Certificate::Good,

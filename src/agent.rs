@@ -1,0 +1,197 @@
+//! The running agent: settings become threads and tasks, and those an end.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::camera::{self, Camera};
+use crate::config::{Config, PortName};
+use crate::lane::{Ask, Lane, Shop, Status, Stopped};
+use crate::outcome::Outcome;
+use crate::practice::scale::{Options, Pace, PracticeError, PracticeScale, Programme};
+use crate::pulse::Pulse;
+use crate::recognition::{self, KeySource, NoTrust, Session};
+use crate::serial::Link;
+use crate::sink::Sinks;
+use crate::stability::Detector;
+use crate::stamp::{Clock, Stamp};
+
+/// Events of the scale that may wait for the lane: two seconds of the fastest scale. The lane only ever
+/// passes them on, so it is never far behind.
+const EVENTS: usize = 128;
+/// Hand triggers that may wait for the lane.
+const ASKS: usize = 4;
+/// The lane must beat within this; it does so every second.
+const LANE_PULSE: Duration = Duration::from_secs(10);
+/// The camera's thread must beat within this; it does so every half second.
+const CAMERA_PULSE: Duration = Duration::from_secs(10);
+/// How long the weighing in hand may take to finish at the end.
+pub const FINISH: Duration = Duration::from_secs(4);
+/// How long the sinks may take after that. Together below the service manager's own limit.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// Why the agent cannot start. A missing device or network is no such reason: it runs, says so, and heals.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// The device has no name.
+    #[error("device.id is not set, and this machine tells no serial number to use instead: set device.id")]
+    NoDeviceId,
+    /// The trust root in the settings cannot be used.
+    #[error("recognition.ca_file: {0}")]
+    Trust(#[from] NoTrust),
+    /// The practice scale in the settings cannot be made.
+    #[error("scale.port: {0}")]
+    Practice(#[from] PracticeError),
+    /// The kernel gives no more threads or descriptors.
+    #[error("the kernel refuses a thread or a descriptor: {0}")]
+    Kernel(#[from] std::io::Error),
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    lane: JoinHandle<Stopped>,
+    halt: oneshot::Sender<()>,
+    asks: mpsc::Sender<Ask>,
+    outcomes: broadcast::Receiver<Arc<Outcome>>,
+    status: watch::Receiver<Status>,
+    session: watch::Receiver<recognition::State>,
+    link: Arc<Link>,
+    camera: Camera,
+    lane_pulse: Pulse,
+    /// Last, so that its terminal outlives everybody who reads it.
+    practice: Option<PracticeScale>,
+}
+
+impl Agent {
+    /// Starts everything that the settings describe. `plate` is what an agent before it left, so that goods
+    /// that were weighed are not weighed again. Must be called inside a runtime.
+    pub fn start(config: &Config, plate: Option<Detector>, clock: &Clock) -> Result<Self, CannotStart> {
+        let device_id = config.device_id.clone().or_else(crate::host::machine_serial);
+        let device_id = device_id.ok_or(CannotStart::NoDeviceId)?;
+        let key = KeySource::from_environment(config.recognition.api_key_file.clone());
+        let session = Session::open(config.recognition.clone(), key, clock.clone())?;
+        let (practice, device) = match &config.scale.port {
+            PortName::Device(device) => (None, device.clone()),
+            PortName::Practice(family) => {
+                let programme = Some(Programme::endless(1, Pace::default()));
+                let scale = PracticeScale::start(Options { programme, ..Options::new(family.name) })?;
+                let device = scale.path().unwrap_or_default();
+                warn!(terminal = %device.display(), "SIMULATION: a practice scale that speaks {}", family.name);
+                (Some(scale), device)
+            }
+        };
+        let camera = camera::start(&config.camera, clock.clone())?;
+        let (events, from_scale) = mpsc::channel(EVENTS);
+        let link = Arc::new(Link::start(config.link(device), clock.clone(), events)?);
+
+        let states = session.state();
+        let shop = Arc::new(Shop {
+            device_id,
+            simulated: config.is_simulated(),
+            products: Arc::clone(&config.products),
+            ring: Arc::clone(camera.ring()),
+            camera: config.camera.clone(),
+            picture: config.picture.clone(),
+            recognition: config.recognition.clone(),
+            session,
+            sinks: Sinks::start(&config.sinks, &link),
+            clock: clock.clone(),
+            bodies: Mutex::default(),
+            placement: AtomicU64::new(0),
+        });
+        let detector = match plate {
+            Some(before) => before.under(config.rules()),
+            None => Detector::new(config.rules()),
+        };
+        let lane_pulse = Pulse::new("lane", LANE_PULSE, clock.now());
+        let lane = Lane::new(shop, detector, config.trigger.manual, lane_pulse.clone());
+        let (halt, told_to_stop) = oneshot::channel();
+        let (asks, to_lane) = mpsc::channel(ASKS);
+        Ok(Self {
+            status: lane.status(),
+            outcomes: lane.outcomes(),
+            lane: tokio::spawn(lane.run(from_scale, to_lane, told_to_stop, FINISH)),
+            halt,
+            asks,
+            session: states,
+            link,
+            camera,
+            lane_pulse,
+            practice,
+        })
+    }
+
+    /// Passes a hand trigger on. Dropping it, when too many wait already, answers it.
+    pub fn ask(&self, ask: Ask) {
+        if self.asks.try_send(ask).is_err() {
+            warn!("a hand trigger was refused: too many wait already");
+        }
+    }
+
+    /// Every outcome from now on.
+    #[must_use]
+    pub fn outcomes(&self) -> broadcast::Receiver<Arc<Outcome>> {
+        self.outcomes.resubscribe()
+    }
+
+    /// The practice scale, if the settings ask for one.
+    #[must_use]
+    pub const fn practice(&self) -> Option<&PracticeScale> {
+        self.practice.as_ref()
+    }
+
+    /// The present state in one line, worst news first.
+    #[must_use]
+    pub fn status_line(&self) -> String {
+        let status = self.status.borrow().clone();
+        let camera = match self.camera.ring().state() {
+            camera::State::Opening => "camera: opening".to_owned(),
+            camera::State::Live => "camera: ok".to_owned(),
+            camera::State::Lost(why) => why.to_string(),
+        };
+        let service = match &*self.session.borrow() {
+            recognition::State::Starting => "service: connecting".to_owned(),
+            recognition::State::Connected => "service: ok".to_owned(),
+            recognition::State::Unreachable(failure) | recognition::State::KeyRefused(failure) => {
+                format!("service: {failure}")
+            }
+            recognition::State::NoKey(why) => format!("service: {why}"),
+        };
+        let last = status.last.unwrap_or_else(|| "none yet".to_owned());
+        let mut parts = [status.scale.to_string(), camera, service];
+        parts.sort_by_key(|part| part.ends_with(": ok"));
+        format!("{}; {} weighings, last {last}", parts.join("; "), status.weighings)
+    }
+
+    /// Whose thread or task stands still, if any does.
+    #[must_use]
+    pub fn stuck(&self, now: Stamp) -> Option<&'static str> {
+        if now.since(self.camera.heartbeat().last()) > CAMERA_PULSE {
+            return Some("camera");
+        }
+        [&self.lane_pulse, &self.link.pulse()].into_iter().find(|pulse| pulse.is_late(now)).map(Pulse::name)
+    }
+
+    /// Lets the weighing in hand finish, then ends everything. Gives the plate's state for an agent after it.
+    pub async fn stop(self) -> Option<Detector> {
+        // The lane may have ended by itself.
+        let _ = self.halt.send(());
+        let stopped = match self.lane.await {
+            Ok(stopped) => stopped,
+            Err(error) => {
+                warn!("the lane broke off: {error}");
+                return None;
+            }
+        };
+        if let Some(shop) = Arc::into_inner(stopped.shop) {
+            shop.sinks.drain(DRAIN).await;
+        }
+        info!("stopped");
+        Some(stopped.detector)
+    }
+}
