@@ -133,6 +133,12 @@ impl Failure {
         }
     }
 
+    /// Whether the service would take the same request with a smaller picture.
+    #[must_use]
+    pub const fn wants_smaller(&self) -> bool {
+        matches!(self, Self::Refused { status: 413, .. })
+    }
+
     /// Whether the same request may succeed later without anybody doing anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {

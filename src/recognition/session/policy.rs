@@ -11,8 +11,9 @@ use crate::recognition::settings::Refresh;
 
 /// A shop counts as active for that long after a weighing, and after the start.
 pub(super) const ACTIVE: Duration = Duration::from_mins(15);
-/// A connection without a byte for that long is asked whether it lives, once the load leaves zero.
-const PROBE_AFTER: Duration = Duration::from_secs(10);
+/// A connection without a byte for that long is asked whether it lives, once the load leaves zero. It costs
+/// half a kilobyte at most once for each weighing, and the load takes longer to settle than the answer to come.
+const PROBE_AFTER: Duration = Duration::from_secs(2);
 /// Shorter than the idle limits of most servers and routers, give or take a fifth.
 const KEEP_WARM: Duration = Duration::from_secs(25);
 /// Below that, keeping warm costs more than it brings: the line is let go and made again.

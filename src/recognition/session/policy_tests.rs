@@ -69,11 +69,16 @@ fn a_silent_line_is_asked_when_the_load_leaves_zero() {
         limit,
         ..view(&refresh, now)
     };
-    assert_eq!(next(&with(10 * SECOND, Some(SECOND), None)), Step::Ping);
-    assert_ne!(next(&with(9 * SECOND, Some(SECOND), None)), Step::Ping);
+    assert_eq!(next(&with(2 * SECOND, Some(SECOND), None)), Step::Ping);
+    assert_ne!(next(&with(Duration::from_millis(1_999), Some(SECOND), None)), Step::Ping);
     assert_ne!(next(&with(20 * SECOND, None, None)), Step::Ping);
     assert_ne!(next(&with(20 * SECOND, Some(21 * SECOND), None)), Step::Ping, "it was asked since");
-    assert_eq!(next(&with(3 * SECOND, Some(SECOND), Some(6 * SECOND))), Step::Ping, "it closes after six");
+    let close = Some(3 * SECOND);
+    assert_eq!(
+        next(&with(Duration::from_millis(1_500), Some(SECOND), close)),
+        Step::Ping,
+        "closed after three"
+    );
 }
 
 #[test]
