@@ -269,7 +269,9 @@ async fn the_result_is_written_to_every_sink() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_are_outcomes_too_and_the_agent_carries_on() {
-    let faults = vec![Fault::Nonsense, Fault::Status(503, None), Fault::Status(401, None), Fault::Truncate];
+    // A server error is tried once more, so it takes two of them to be an outcome.
+    let sick = || Fault::Status(503, None);
+    let faults = vec![Fault::Nonsense, sick(), sick(), Fault::Status(401, None), Fault::Truncate];
     let shop = Shop::with("mt-sics", ServiceOptions { faults, ..ServiceOptions::default() }).await;
     shop.settings("mt-sics", "[[sink]]\nkind = \"scale-display\"\ntext = \"{product}\"\n");
     let mut agent = shop.agent().await;
