@@ -55,7 +55,7 @@ pub enum CannotStart {
 #[derive(Debug)]
 pub struct Agent {
     lane: JoinHandle<Stopped>,
-    stop: oneshot::Sender<()>,
+    halt: oneshot::Sender<()>,
     asks: mpsc::Sender<Ask>,
     outcomes: broadcast::Receiver<Arc<Outcome>>,
     status: watch::Receiver<Status>,
@@ -110,13 +110,13 @@ impl Agent {
         };
         let lane_pulse = Pulse::new("lane", LANE_PULSE, clock.now());
         let lane = Lane::new(shop, detector, config.trigger.manual, lane_pulse.clone());
-        let (stop, stopped) = oneshot::channel();
+        let (halt, told_to_stop) = oneshot::channel();
         let (asks, to_lane) = mpsc::channel(ASKS);
         Ok(Self {
             status: lane.status(),
             outcomes: lane.outcomes(),
-            lane: tokio::spawn(lane.run(from_scale, to_lane, stopped, FINISH)),
-            stop,
+            lane: tokio::spawn(lane.run(from_scale, to_lane, told_to_stop, FINISH)),
+            halt,
             asks,
             session: states,
             link,
@@ -180,7 +180,7 @@ impl Agent {
     /// Lets the weighing in hand finish, then ends everything. Gives the plate's state for an agent after it.
     pub async fn stop(self) -> Option<Detector> {
         // The lane may have ended by itself.
-        let _ = self.stop.send(());
+        let _ = self.halt.send(());
         let stopped = match self.lane.await {
             Ok(stopped) => stopped,
             Err(error) => {

@@ -137,10 +137,9 @@ impl Config {
         let from = toml::Deserializer::parse(text)
             .map_err(|error| wrong(start(&error), String::new(), error.message().to_owned()))?;
         let tables: Tables = serde_path_to_error::deserialize(from).map_err(|error| {
-            let key = match error.path().to_string() {
-                path if path == "." => String::new(),
-                path => format!("{path}: "),
-            };
+            // Values that keep their place in the file go through a field of that name.
+            let path = error.path().to_string().replace(".$__serde_spanned_private_value", "");
+            let key = if path == "." { String::new() } else { format!("{path}: ") };
             wrong(start(error.inner()), key, error.inner().message().to_owned())
         })?;
         tables.check().map_err(|Objection { at, key, reason }| wrong(at, format!("{key}: "), reason))

@@ -1,6 +1,6 @@
 //! THE PATH: one weighing from top to bottom. No device is opened here and no clock is read but the one given.
 //!
-//! [`Lane`] watches the plate and starts a [`weigh`] for every weight that settles and for every hand trigger;
+//! [`Lane`] watches the plate and starts a weighing for every weight that settles and for every hand trigger;
 //! each runs by itself, so that a slow service delays neither the next weighing nor the plate.
 
 mod plate;
@@ -237,7 +237,7 @@ fn moved_before(begun: &mut Begun, until: Stamp) -> Option<Moved> {
         if at > until && furthest.is_some() {
             break;
         }
-        furthest = furthest.max(Some(yardstick.compare(load)));
+        furthest = furthest.max(yardstick.compare(load));
     }
     furthest
 }
@@ -251,7 +251,9 @@ async fn confirm(begun: &mut Begun, captured: Stamp) -> Option<bool> {
         loop {
             match begun.loads.recv().await {
                 Ok((load, at)) => {
-                    let moved = yardstick.compare(load) != Moved::No;
+                    let Some(moved) = yardstick.compare(load).map(|moved| moved != Moved::No) else {
+                        continue;
+                    };
                     disturbed = Some(disturbed.unwrap_or(false) || moved);
                     if at > captured {
                         return;

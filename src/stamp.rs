@@ -93,6 +93,13 @@ impl Clock {
         }
     }
 
+    /// A clock whose time a test sets, in nanoseconds, without a runtime.
+    #[cfg(test)]
+    pub(crate) fn set_by(nanos: Arc<std::sync::atomic::AtomicU64>) -> Self {
+        let now = move || Stamp::from_nanos(nanos.load(std::sync::atomic::Ordering::Relaxed));
+        Self { source: Arc::new(move || (now(), DateTime::UNIX_EPOCH)) }
+    }
+
     /// The present moment.
     #[must_use]
     pub fn now(&self) -> Stamp {

@@ -1,5 +1,14 @@
 //! Settling, from the outside: readings in, weighings out. Every limit from both sides.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs
+)]
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -199,7 +208,7 @@ fn movement_after_settling_is_told_apart() {
     let settled = Weight::from_grams(1_000);
     let mut compare = |reading: &Reading| {
         let (load, _) = detector.hear(reading, Stamp::from_millis(50));
-        detector.yardstick(settled).compare(load)
+        detector.yardstick(settled).compare(load).unwrap()
     };
     assert_eq!(compare(&grams(1_005, Stable)), Moved::No);
     assert_eq!(compare(&grams(1_006, Stable)), Moved::Aside);

@@ -2,19 +2,20 @@
 
 use std::cell::Cell;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::{info, warn};
 
-use super::{Frame, Heartbeat, Ring, State};
+use super::{Counts, Frame, Heartbeat, Ring, State, Tally};
 use crate::stamp::{Clock, Stamp};
 
 /// A kind of camera, as the camera's thread drives it.
 pub(super) trait Driver {
     /// Opens the device and delivers frames until told to stop or until the device is lost.
-    fn run(&mut self, desk: &Desk) -> End;
+    fn run(&mut self, desk: &Rc<Desk>) -> End;
 
     /// The longest pause between two tries to open the device.
     fn longest_pause(&self) -> Duration;
@@ -47,6 +48,7 @@ pub(super) struct Desk {
     pub(super) clock: Clock,
     pub(super) stop: Arc<OwnedFd>,
     pub(super) heartbeat: Heartbeat,
+    pub(super) tally: Tally,
     /// What the camera is called in the log.
     pub(super) name: String,
     /// From the exposure to the stamp.
@@ -97,12 +99,19 @@ impl Desk {
     pub(super) fn deliver(&self, mut frame: Frame) {
         frame.taken = frame.taken - self.latency;
         self.delivered.set(true);
+        self.tally.count(|counts| counts.frames += 1);
         let before = self.ring.state();
         let warming_up = frame.warming_up;
         self.ring.push(Arc::new(frame));
         if before != State::Live && !warming_up {
             info!(camera = self.name, "the camera is live");
         }
+    }
+
+    /// Counts a file or a buffer that held no whole frame.
+    pub(super) fn refuse(&self, counted: impl FnOnce(&mut Counts)) {
+        self.ring.count_broken();
+        self.tally.count(counted);
     }
 
     /// Marks the camera as lost; said once, however often opening it is tried.

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
@@ -121,7 +122,7 @@ impl Folder {
                 desk.ring.give_back(bytes);
                 // A file that went between the listing and the reading was no frame; the watch tells of it.
                 if error.kind() != io::ErrorKind::NotFound {
-                    desk.ring.count_broken();
+                    desk.refuse(|counts| counts.damaged += 1);
                 }
             }
         }
@@ -144,7 +145,7 @@ impl Folder {
 }
 
 impl Driver for Folder {
-    fn run(&mut self, desk: &Desk) -> End {
+    fn run(&mut self, desk: &Rc<Desk>) -> End {
         let mut open = match self.open() {
             Ok(open) if open.names.is_empty() => return self.empty(),
             Ok(open) => open,

@@ -9,11 +9,15 @@ mod pace;
 mod ring;
 mod settings;
 mod synthetic;
+mod tally;
 mod thread;
+mod v4l2;
 
 pub use ring::{NoFrame, Ring};
 pub use settings::{FrameRate, Height, Settings, Source, Width};
+pub use tally::{Counts, Tally};
 pub use thread::{Camera, Heartbeat, start};
+pub use v4l2::{NoRule, Rule};
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{NoRule, Rule};
 use crate::bounded::Bounded;
 
 /// Where the frames come from and what they should be like.
@@ -33,8 +34,8 @@ pub struct Settings {
 pub enum Source {
     /// A camera of the kernel's video interface.
     V4l2 {
-        /// Its node, best by a stable name: `/dev/v4l/by-id/…`.
-        device: PathBuf,
+        /// How it is found: by a stable name such as `/dev/v4l/by-id/…`, or by `VENDOR:PRODUCT[:SERIAL]`.
+        device: Rule,
     },
     /// The JPEG files of a folder, served as a live camera.
     Folder {
@@ -60,7 +61,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::V4l2 { device } => write!(f, "camera {}", device.display()),
+            Self::V4l2 { device } => write!(f, "camera {device}"),
             Self::Folder { folder } => write!(f, "camera folder {}", folder.display()),
             Self::Synthetic => write!(f, "synthetic camera (simulation)"),
         }
@@ -104,7 +105,7 @@ enum Kind {
 #[serde(deny_unknown_fields)]
 struct Table {
     kind: Kind,
-    device: Option<PathBuf>,
+    device: Option<String>,
     folder: Option<PathBuf>,
     #[serde(default = "width")]
     width: Width,
@@ -139,9 +140,9 @@ const fn wait() -> WaitMillis {
     WAIT
 }
 
-/// What a kind of camera needs and the table does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Missing {
+/// What a kind of camera needs and the table does not say, or says wrongly.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Wrong {
     #[error(
         "camera.device is missing: kind = \"v4l2\" needs the camera's name, for example \
          \"/dev/v4l/by-id/usb-…-video-index0\" (`scalecam devices` lists them)"
@@ -149,19 +150,22 @@ enum Missing {
     Device,
     #[error("camera.folder is missing: kind = \"folder\" needs the folder whose *.jpg files are served")]
     Folder,
+    #[error(transparent)]
+    Rule(#[from] NoRule),
 }
 
 impl TryFrom<Table> for Settings {
-    type Error = Missing;
+    type Error = Wrong;
 
-    fn try_from(table: Table) -> Result<Self, Missing> {
-        let named = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
+    fn try_from(table: Table) -> Result<Self, Wrong> {
         let (source, warm_up) = match table.kind {
             Kind::V4l2 => {
-                (Source::V4l2 { device: named(table.device).ok_or(Missing::Device)? }, WARM_UP_V4L2)
+                let device = table.device.filter(|rule| !rule.is_empty()).ok_or(Wrong::Device)?;
+                (Source::V4l2 { device: device.parse()? }, WARM_UP_V4L2)
             }
             Kind::Folder => {
-                (Source::Folder { folder: named(table.folder).ok_or(Missing::Folder)? }, WARM_UP_OTHERS)
+                let folder = table.folder.filter(|path| !path.as_os_str().is_empty()).ok_or(Wrong::Folder)?;
+                (Source::Folder { folder }, WARM_UP_OTHERS)
             }
             Kind::Synthetic => (Source::Synthetic, WARM_UP_OTHERS),
         };
@@ -222,6 +226,9 @@ mod tests {
         assert!(message("kind = 'folder'").starts_with("camera.folder is missing: kind = \"folder\" needs"));
         assert!(message("kind = 'folder'\nfolder = ''").starts_with("camera.folder is missing"));
         assert!(message("kind = 'v4l2'").starts_with("camera.device is missing: kind = \"v4l2\" needs"));
+        assert!(
+            message("kind = 'v4l2'\ndevice = 'video0'").starts_with("camera.device = \"video0\" is neither")
+        );
         assert!(message("kind = 'synthetic'\nfsp = 3").starts_with("unknown field `fsp`, expected one of"));
         assert_eq!(
             message("kind = 'webcam'"),

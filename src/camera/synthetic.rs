@@ -6,6 +6,7 @@
 
 mod canvas;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use image::RgbImage;
@@ -41,7 +42,7 @@ impl Synthetic {
 }
 
 impl Driver for Synthetic {
-    fn run(&mut self, desk: &Desk) -> End {
+    fn run(&mut self, desk: &Rc<Desk>) -> End {
         let film = match Film::draw(self.width, self.height) {
             Ok(film) => film,
             Err(error) => return End::Lost(format!("the synthetic camera cannot draw its picture: {error}")),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -13,7 +14,8 @@ use rustix::event::{EventfdFlags, eventfd};
 use super::desk::{Desk, Driver, End, Woken};
 use super::folder::Folder;
 use super::synthetic::Synthetic;
-use super::{Ring, Settings, Source};
+use super::v4l2::V4l2;
+use super::{Ring, Settings, Source, Tally};
 use crate::stamp::{Clock, Stamp};
 
 /// The pause before a lost device is tried again; it doubles up to the kind's own limit.
@@ -24,6 +26,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 pub struct Camera {
     ring: Arc<Ring>,
     heartbeat: Heartbeat,
+    tally: Tally,
     stop: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
@@ -36,6 +39,10 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
+    pub(super) fn of(nanos: Arc<AtomicU64>) -> Self {
+        Self { nanos }
+    }
+
     /// The last sign of life. The thread gives one at least every half second.
     #[must_use]
     pub fn last(&self) -> Stamp {
@@ -53,36 +60,36 @@ impl Heartbeat {
 /// # Errors
 /// Only when the system gives no more descriptors or threads.
 pub fn start(settings: &Settings, clock: Clock) -> io::Result<Camera> {
-    if let Source::V4l2 { .. } = settings.source {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
     let ring = Arc::new(Ring::default());
-    let heartbeat = Heartbeat { nanos: Arc::new(AtomicU64::new(clock.now().as_nanos())) };
+    let heartbeat = Heartbeat::of(Arc::new(AtomicU64::new(clock.now().as_nanos())));
+    let tally = Tally::default();
     let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     let desk = Desk {
         ring: Arc::clone(&ring),
         clock,
         stop: Arc::clone(&stop),
         heartbeat: heartbeat.clone(),
+        tally: tally.clone(),
         name: settings.source.to_string(),
         latency: settings.latency,
         delivered: Cell::new(false),
     };
     let settings = settings.clone();
-    let work = move || serve(&mut *driver(&settings), &desk);
+    let work = move || serve(&mut *driver(&settings), &Rc::new(desk));
     let thread = std::thread::Builder::new().name("camera".to_owned()).spawn(work)?;
-    Ok(Camera { ring, heartbeat, stop, thread: Some(thread) })
+    Ok(Camera { ring, heartbeat, tally, stop, thread: Some(thread) })
 }
 
 fn driver(settings: &Settings) -> Box<dyn Driver> {
     match &settings.source {
         Source::Folder { folder } => Box::new(Folder::new(folder.clone(), settings)),
-        Source::V4l2 { .. } | Source::Synthetic => Box::new(Synthetic::new(settings)),
+        Source::Synthetic => Box::new(Synthetic::new(settings)),
+        Source::V4l2 { device } => Box::new(V4l2::new(device.clone(), settings)),
     }
 }
 
 /// Opens the camera again and again, with growing pauses, until it is told to stop.
-fn serve(driver: &mut dyn Driver, desk: &Desk) {
+fn serve(driver: &mut dyn Driver, desk: &Rc<Desk>) {
     let mut pause = FIRST_PAUSE;
     loop {
         desk.delivered.set(false);
@@ -111,6 +118,12 @@ impl Camera {
     #[must_use]
     pub fn heartbeat(&self) -> Heartbeat {
         self.heartbeat.clone()
+    }
+
+    /// What the camera's thread counts.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally.clone()
     }
 }
 

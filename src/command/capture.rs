@@ -10,6 +10,8 @@ use crate::stamp::Clock;
 
 /// Opening a camera, its first frames and its exposure take a few seconds at most.
 const LIMIT: Duration = Duration::from_secs(10);
+/// A camera that is not there by then is not waited for any longer.
+const THERE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

@@ -34,7 +34,7 @@ impl Exit {
 
     /// Standard output did not take the data. A reader that has seen enough is no failure.
     #[must_use]
-    pub fn output(error: io::Error) -> Self {
+    pub fn output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self { code: 0, sentence: String::new() };
         }

@@ -108,5 +108,5 @@ fn say(text: impl std::fmt::Display) {
 fn give(line: &str) -> Result<(), Exit> {
     use std::io::Write;
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(Exit::output)
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| Exit::output(&error))
 }

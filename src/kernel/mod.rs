@@ -3,8 +3,13 @@
 
 #![expect(unsafe_code, reason = "this folder is where the crate meets the kernel; see each block")]
 
+mod call;
 mod holder;
+mod tree;
 mod tty;
+pub mod usb;
+pub mod video;
 
 pub use holder::{Holder, holders_of};
+pub use tree::{SerialPort, Tree, Usb};
 pub use tty::{low_latency, take_fd};

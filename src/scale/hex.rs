@@ -48,6 +48,7 @@ pub fn bytes_from_hex(text: &str) -> Result<Vec<u8>, NotHex> {
 }
 
 /// Bytes in upper-case hexadecimal with a blank between them.
+#[must_use]
 pub fn hex_from_bytes(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 3);
     for byte in bytes {

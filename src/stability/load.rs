@@ -60,7 +60,7 @@ impl Load {
 pub enum Moved {
     /// Within one division of it.
     No,
-    /// Further, or it cannot be told: a picture taken now may show a hand.
+    /// Further, or the scale withholds the number: a picture taken now may show a hand.
     Aside,
     /// So far that these are other goods, or none.
     Away,
@@ -75,22 +75,23 @@ pub struct Yardstick {
 }
 
 impl Yardstick {
-    /// How a load compares with the settled weight.
+    /// How a load compares with the settled weight; a broken frame or a silence says nothing.
     #[must_use]
-    pub fn compare(&self, load: Load) -> Moved {
+    pub fn compare(&self, load: Load) -> Option<Moved> {
         let weight = match load {
             Load::Resting { quantity, .. } => quantity.weight(),
             Load::Moving(weight) => weight,
-            Load::AtZero | Load::Outside => return Moved::Away,
-            Load::Withheld | Load::Garbled | Load::Silent => return Moved::Aside,
+            Load::AtZero | Load::Outside => return Some(Moved::Away),
+            Load::Withheld => return Some(Moved::Aside),
+            Load::Garbled | Load::Silent => return None,
         };
         let apart = self.settled.apart(weight);
-        if apart <= self.band.micrograms() {
+        Some(if apart <= self.band.micrograms() {
             Moved::No
         } else if apart <= self.delta {
             Moved::Aside
         } else {
             Moved::Away
-        }
+        })
     }
 }

@@ -317,7 +317,9 @@ impl Detector {
             }
             Load::Moving(now) if weight.apart(now) <= self.rearm_delta(weight) => stay(left, None, None),
             Load::Moving(_) | Load::Withheld | Load::Outside => stay(left.or(Some(at)), None, None),
-            Load::Garbled | Load::Silent => stay(left, None, None),
+            // A broken frame is no sign of a load, so it does not interrupt an empty plate.
+            Load::Garbled => stay(left, zero, None),
+            Load::Silent => stay(left, None, None),
         }
     }
 

@@ -1,0 +1,119 @@
+//! The kernel's side of a camera, as the capture loop needs it: a real one, or a scripted one in tests.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use crate::camera::desk::{Desk, Woken};
+use crate::kernel::video::{Control, Entry, Filled, FourCc, Identity, Interval, Layout, Video};
+use crate::stamp::Stamp;
+
+/// An open camera. Dropping it closes it.
+pub(super) trait Device {
+    fn identity(&self) -> io::Result<Identity>;
+    fn formats(&self) -> io::Result<Vec<FourCc>>;
+    fn sizes(&self, format: FourCc) -> io::Result<Vec<Entry<(u32, u32)>>>;
+    fn intervals(&self, format: FourCc, size: (u32, u32)) -> io::Result<Vec<Entry<Interval>>>;
+    fn set_format(&mut self, format: FourCc, width: u32, height: u32) -> io::Result<Layout>;
+    fn set_interval(&mut self, interval: Interval) -> io::Result<Interval>;
+    fn controls(&self) -> io::Result<Vec<Control>>;
+    fn value(&self, control: u32) -> io::Result<i32>;
+    fn set_value(&mut self, control: u32, value: i32) -> io::Result<()>;
+    /// Gives all buffers to the driver and starts the stream.
+    fn start(&mut self) -> io::Result<()>;
+    fn stop(&mut self) -> io::Result<()>;
+    /// Takes a filled buffer; `WouldBlock` when there is none.
+    fn dequeue(&mut self) -> io::Result<Filled>;
+    fn bytes(&self, filled: &Filled) -> &[u8];
+    fn enqueue(&mut self, filled: Filled) -> io::Result<()>;
+    /// Waits for a filled buffer, the moment or a stop.
+    fn wait(&mut self, desk: &Desk, until: Stamp) -> Woken;
+}
+
+/// Buffers given to the driver: enough to ride out 100 ms of a busy machine at 30 frames a second, few
+/// enough to cost little memory.
+const BUFFERS: u32 = 4;
+
+/// No driver has longer lists; a broken one may never end its list.
+const LONGEST_LIST: u32 = 256;
+
+fn list<T>(entry: impl FnMut(u32) -> io::Result<Option<T>>) -> io::Result<Vec<T>> {
+    (0..LONGEST_LIST).map(entry).map_while(Result::transpose).collect()
+}
+
+impl Device for Video {
+    fn identity(&self) -> io::Result<Identity> {
+        Self::identity(self)
+    }
+
+    fn formats(&self) -> io::Result<Vec<FourCc>> {
+        list(|index| self.format(index))
+    }
+
+    fn sizes(&self, format: FourCc) -> io::Result<Vec<Entry<(u32, u32)>>> {
+        let mut after_range = false;
+        list(|index| {
+            // A range is the only entry; some drivers repeat it for every index.
+            let entry = if after_range { None } else { Self::sizes(self, format, index)? };
+            after_range = matches!(entry, Some(Entry::Range(..)));
+            Ok(entry)
+        })
+    }
+
+    fn intervals(&self, format: FourCc, size: (u32, u32)) -> io::Result<Vec<Entry<Interval>>> {
+        let mut after_range = false;
+        list(|index| {
+            let entry = if after_range { None } else { Self::intervals(self, format, size, index)? };
+            after_range = matches!(entry, Some(Entry::Range(..)));
+            Ok(entry)
+        })
+    }
+
+    fn set_format(&mut self, format: FourCc, width: u32, height: u32) -> io::Result<Layout> {
+        Self::set_format(self, format, width, height)
+    }
+
+    fn set_interval(&mut self, interval: Interval) -> io::Result<Interval> {
+        Self::set_interval(self, interval)
+    }
+
+    fn controls(&self) -> io::Result<Vec<Control>> {
+        let mut last = 0;
+        list(|_| {
+            let control = self.control_after(last)?.filter(|control| control.id > last);
+            last = control.as_ref().map_or(last, |control| control.id);
+            Ok(control)
+        })
+    }
+
+    fn value(&self, control: u32) -> io::Result<i32> {
+        Self::value(self, control)
+    }
+
+    fn set_value(&mut self, control: u32, value: i32) -> io::Result<()> {
+        Self::set_value(self, control, value)
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        Self::start(self, BUFFERS)
+    }
+
+    fn stop(&mut self) -> io::Result<()> {
+        Self::stop(self)
+    }
+
+    fn dequeue(&mut self) -> io::Result<Filled> {
+        Self::dequeue(self)
+    }
+
+    fn bytes(&self, filled: &Filled) -> &[u8] {
+        Self::bytes(self, filled)
+    }
+
+    fn enqueue(&mut self, filled: Filled) -> io::Result<()> {
+        Self::enqueue(self, filled)
+    }
+
+    fn wait(&mut self, desk: &Desk, until: Stamp) -> Woken {
+        desk.wait(Some(self.as_fd()), until)
+    }
+}

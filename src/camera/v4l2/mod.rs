@@ -1,0 +1,210 @@
+//! Cameras of the kernel's video interface, captured for months on end.
+//!
+//! ```text
+//! node ──open──▶ Capture (mode, stream) ──Harvester──▶ newest good frame ──nokhwa::Camera──▶ ring
+//!   ▲                                                           │ silent, failing, gone
+//!   └──── opened again, with growing pauses ◀──── Ladder ◀──────┘
+//! ```
+//!
+//! The old handle is closed before anything is opened, and the name is looked up anew at every opening: a
+//! camera that comes back gets another number.
+
+mod backend;
+mod capture;
+mod device;
+mod fault;
+mod harvest;
+mod identity;
+mod ladder;
+mod modes;
+mod node;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use nokhwa::Camera;
+use tracing::info;
+
+use super::Settings;
+use super::desk::{Desk, Driver, End};
+use capture::Capture;
+use device::Device;
+use fault::{Fault, Step, sentence};
+pub use identity::{NoRule, Rule};
+use ladder::{Ladder, Remedy};
+use modes::{Mode, Wish};
+use node::Node;
+
+use crate::kernel::Holder;
+
+/// Where a camera comes from: the file system in the agent, a script in tests.
+trait Place {
+    /// Opens the camera that the settings name.
+    fn open(&mut self) -> Result<Box<dyn Device>, Fault>;
+    /// The name by which it is spoken of.
+    fn name(&self) -> PathBuf;
+    /// The other programs that have it open.
+    fn holders(&self) -> Vec<Holder>;
+    /// Resets the USB device.
+    fn reset_usb(&mut self) -> std::io::Result<()>;
+}
+
+/// The camera of the kernel's video interface.
+pub(super) struct V4l2 {
+    place: Box<dyn Place>,
+    wish: Wish,
+    warm_up: Duration,
+    ladder: Ladder,
+    /// The sequence of the newest frame: it counts on when the camera is opened again.
+    sequence: u64,
+    opened: bool,
+    /// The mode that was told last.
+    mode: Option<Mode>,
+}
+
+/// An open camera: what nokhwa works with, and the same capture for what nokhwa has no words for.
+struct Open {
+    camera: Camera,
+    capture: Rc<RefCell<Capture>>,
+}
+
+impl V4l2 {
+    pub(super) fn new(rule: Rule, settings: &Settings) -> Self {
+        Self::at(Box::new(Node::new(rule)), settings)
+    }
+
+    fn at(place: Box<dyn Place>, settings: &Settings) -> Self {
+        let (width, height) = (settings.width.get(), settings.height.get());
+        Self {
+            place,
+            wish: Wish { width, height, fps: settings.fps.get() },
+            warm_up: settings.warm_up,
+            ladder: Ladder::default(),
+            sequence: 0,
+            opened: false,
+            mode: None,
+        }
+    }
+
+    fn open(&mut self, desk: &Rc<Desk>) -> Result<Open, Fault> {
+        let device = self.place.open()?;
+        if std::mem::replace(&mut self.opened, true) {
+            desk.tally.count(|counts| counts.reopens += 1);
+        }
+        let capture = Capture::new(device, Rc::clone(desk), self.wish, self.warm_up, self.sequence)?;
+        let mode = capture.mode();
+        if self.mode.replace(mode) != Some(mode) {
+            info!(camera = desk.name, "the camera's mode is {mode}: {}", mode.reason(self.wish));
+        }
+        let capture = Rc::new(RefCell::new(capture));
+        let camera = backend::camera(&capture, &self.place.name().to_string_lossy());
+        let mut open = Open { camera, capture };
+        open.start()?;
+        Ok(open)
+    }
+
+    /// Delivers frames until something ends that; a stream that fell silent is started again once.
+    fn deliver(&mut self, open: &mut Open, desk: &Desk) -> (Fault, Remedy) {
+        loop {
+            let fault = open.stream(desk);
+            self.sequence = open.capture.borrow().sequence();
+            if matches!(fault, Fault::Stopped) || fault.is_gone() {
+                return (fault, Remedy::Reopen);
+            }
+            desk.tally.count(|counts| counts.stalls += 1);
+            let delivered_for = open.capture.borrow().delivered_for();
+            let remedy = self.ladder.failed(delivered_for);
+            if remedy != Remedy::RestartStream {
+                return (fault, remedy);
+            }
+            desk.lose(&format!("{}; its stream is started again", self.explain(&fault)));
+            desk.tally.count(|counts| counts.restarts += 1);
+            if let Err(fault) = open.restart() {
+                return (fault, Remedy::Reopen);
+            }
+        }
+    }
+
+    fn explain(&self, fault: &Fault) -> String {
+        let holders = if fault.is_busy() { self.place.holders() } else { Vec::new() };
+        sentence(fault, &self.place.name(), &holders)
+    }
+
+    /// Takes the remedy that is due once the device is closed, and says how it goes on.
+    fn apply(&mut self, remedy: Remedy, desk: &Desk) -> String {
+        match remedy {
+            Remedy::RestartStream | Remedy::Reopen => "; it is opened again".to_owned(),
+            Remedy::ResetUsb => match self.place.reset_usb() {
+                Ok(()) => {
+                    desk.tally.count(|counts| counts.usb_resets += 1);
+                    "; its USB device was reset".to_owned()
+                }
+                Err(error) => {
+                    format!("; its USB device may not be reset ({error}): unplug it and plug it in again")
+                }
+            },
+            Remedy::AskForReplug => ": unplug it and plug it in again".to_owned(),
+        }
+    }
+}
+
+impl Driver for V4l2 {
+    fn run(&mut self, desk: &Rc<Desk>) -> End {
+        let (fault, remedy) = match self.open(desk) {
+            // The camera is closed at the end of this arm, before anything else is tried.
+            Ok(mut open) => self.deliver(&mut open, desk),
+            Err(fault) if fault.is_gone() => return End::Lost(self.explain(&fault)),
+            Err(fault) => (fault, self.ladder.failed(Duration::ZERO)),
+        };
+        let why = self.explain(&fault);
+        match fault {
+            Fault::Stopped => End::Stopped,
+            Fault::Silent { .. } | Fault::Refused { .. } | Fault::Unfit(_) if fault.is_gone() => {
+                End::Lost(why)
+            }
+            Fault::Silent { .. } | Fault::Refused { .. } | Fault::Unfit(_) => {
+                End::Lost(why + &self.apply(remedy, desk))
+            }
+        }
+    }
+
+    fn longest_pause(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+}
+
+impl Open {
+    fn start(&mut self) -> Result<(), Fault> {
+        self.camera.open_stream().map_err(|error| self.fault(Step::StartStream, &error))
+    }
+
+    fn restart(&mut self) -> Result<(), Fault> {
+        self.camera.stop_stream().map_err(|error| self.fault(Step::StartStream, &error))?;
+        self.start()
+    }
+
+    /// Moves frames into the ring until there are no more.
+    fn stream(&mut self, desk: &Desk) -> Fault {
+        loop {
+            let bytes = match self.camera.frame_raw() {
+                Ok(bytes) => bytes.into_owned(),
+                Err(error) => return self.fault(Step::Capture, &error),
+            };
+            if let Some(mut frame) = self.capture.borrow_mut().take_about() {
+                frame.bytes = bytes;
+                desk.deliver(frame);
+            }
+        }
+    }
+
+    /// The fault behind an error of nokhwa.
+    fn fault(&self, step: Step, error: &nokhwa::NokhwaError) -> Fault {
+        let kept = self.capture.borrow_mut().take_fault();
+        kept.unwrap_or_else(|| Fault::Refused { step, error: std::io::Error::other(error.to_string()) })
+    }
+}

@@ -1,0 +1,150 @@
+//! A camera in the file system: found anew at every opening, by its rule.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Place;
+use super::device::Device;
+use super::fault::{Fault, Step};
+use super::identity::{Candidate, NotChosen, Rule, twins};
+use crate::kernel::video::Video;
+use crate::kernel::{Holder, Tree, holders_of, usb};
+
+/// The class of video nodes in `/sys`.
+pub(super) const CLASS: &str = "video4linux";
+
+/// Drivers whose nodes look like cameras and are not: the picture processors of the Raspberry Pi.
+const NO_CAMERAS: [&str; 4] = ["bcm2835-isp", "bcm2835-codec", "pispbe", "rpivid"];
+
+/// A camera by its rule.
+pub(super) struct Node {
+    rule: Rule,
+    tree: Tree,
+}
+
+impl Node {
+    pub(super) fn new(rule: Rule) -> Self {
+        Self { rule, tree: Tree::default() }
+    }
+
+    /// The node that the rule means now.
+    fn find(&self) -> Result<PathBuf, Fault> {
+        let Rule::Path(path) = &self.rule else {
+            return match self.rule.choose(&candidates(&self.tree)) {
+                Ok(camera) => Ok(camera.node),
+                Err(NotChosen::None) => Err(absent()),
+                Err(NotChosen::Several(cameras)) => Err(Fault::Unfit(ambiguous(&self.rule, &cameras))),
+            };
+        };
+        let node = fs::canonicalize(path).map_err(Fault::refused(Step::Open))?;
+        let by_id = path.components().any(|part| part.as_os_str() == "by-id");
+        if by_id {
+            let candidates = candidates(&self.tree);
+            let twins = twins(&candidates, &node);
+            if !twins.is_empty() {
+                let own = candidates.into_iter().filter(|one| one.node == node);
+                let all: Vec<Candidate> = own.chain(twins).collect();
+                return Err(Fault::Unfit(ambiguous(&self.rule, &all)));
+            }
+        }
+        Ok(node)
+    }
+}
+
+fn absent() -> Fault {
+    Fault::Refused { step: Step::Open, error: rustix::io::Errno::NOENT.into() }
+}
+
+fn ambiguous(rule: &Rule, cameras: &[Candidate]) -> String {
+    let names: Vec<String> = cameras
+        .iter()
+        .map(|camera| camera.by_path.as_ref().unwrap_or(&camera.node).display().to_string())
+        .collect();
+    format!(
+        "{} cameras answer to camera.device = \"{rule}\": {}; none is used until one of these is named",
+        cameras.len(),
+        names.join(", ")
+    )
+}
+
+impl Place for Node {
+    fn open(&mut self) -> Result<Box<dyn Device>, Fault> {
+        let video = Video::open(&self.find()?).map_err(Fault::refused(Step::Open))?;
+        Ok(Box::new(video))
+    }
+
+    fn name(&self) -> PathBuf {
+        self.rule.to_string().into()
+    }
+
+    fn holders(&self) -> Vec<Holder> {
+        let others = |holder: &Holder| holder.pid != std::process::id();
+        let node = self.find().unwrap_or_default();
+        holders_of(&node).into_iter().filter(others).collect()
+    }
+
+    fn reset_usb(&mut self) -> io::Result<()> {
+        // Looked up now: the number of a device that went away may be another's by now.
+        let node = self.find().ok();
+        let name = node.as_ref().and_then(|node| node.file_name()).map(|name| name.to_string_lossy());
+        let device = name.and_then(|name| self.tree.usb(CLASS, &name));
+        let no_usb = || io::Error::new(io::ErrorKind::Unsupported, "it is no USB device");
+        usb::reset(&device.ok_or_else(no_usb)?.node)
+    }
+}
+
+/// The nodes that deliver pictures. One that may not be opened counts: it cannot be ruled out.
+fn candidates(tree: &Tree) -> Vec<Candidate> {
+    let candidate = |name: String| {
+        let node = tree.node(&name);
+        let by_path = tree.links(&["v4l/by-path"], &node).into_iter().next();
+        is_camera(&node).then(|| Candidate { usb: tree.usb(CLASS, &name), by_path, node })
+    };
+    tree.names(CLASS).into_iter().filter_map(candidate).collect()
+}
+
+/// Whether a node belongs to a camera and delivers pictures, as far as it may be asked.
+pub(super) fn is_camera(node: &Path) -> bool {
+    match Video::open(node) {
+        Ok(video) => {
+            video.identity().is_ok_and(|told| told.captures && !NO_CAMERAS.contains(&told.driver.as_str()))
+        }
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::camera::v4l2::fault::sentence;
+
+    #[test]
+    fn several_cameras_are_named_by_where_they_are_plugged_in() {
+        let camera = |node: &str, by_path: Option<&str>| Candidate {
+            node: node.into(),
+            usb: None,
+            by_path: by_path.map(PathBuf::from),
+        };
+        let cameras = [camera("/dev/video0", Some("/dev/v4l/by-path/left")), camera("/dev/video2", None)];
+        assert_eq!(
+            ambiguous(&"046d:0825".parse().unwrap(), &cameras),
+            "2 cameras answer to camera.device = \"046d:0825\": /dev/v4l/by-path/left, /dev/video2; none is used \
+             until one of these is named"
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_or_no_camera_is_told_apart() {
+        let why = |rule: &str| {
+            let mut node = Node::new(rule.parse().unwrap());
+            let Err(fault) = node.open() else { panic!("{rule} was opened") };
+            sentence(&fault, &node.name(), &node.holders())
+        };
+        assert!(
+            why("/dev/v4l/by-id/none").starts_with("the camera /dev/v4l/by-id/none is not there: plug it in")
+        );
+        assert!(why("ffff:ffff").starts_with("the camera ffff:ffff is not there: plug it in"));
+        assert!(!is_camera(Path::new("/dev/null")));
+    }
+}

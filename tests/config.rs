@@ -1,0 +1,179 @@
+//! The settings, from the outside: the shipped file is itself a test, and every mistake is pointed at.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs
+)]
+
+use std::path::Path;
+
+use scalecam::config::{BadSettings, Config};
+
+const SHIPPED: &str = include_str!("../config.toml");
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("config.toml")).map_err(|error| error.to_string())
+}
+
+/// The least that can be written.
+const LEAST: &str = "[device]\nid = \"a\"\n[scale]\nport = \"/dev/ttyUSB0\"\nprotocol = \"mt-sics\"\n\
+                     [camera]\nkind = \"v4l2\"\ndevice = \"/dev/video0\"\n";
+
+#[test]
+fn the_shipped_file_is_good_as_it_stands() {
+    let config = parse(SHIPPED).unwrap();
+    assert_eq!(config.device_id.as_deref(), Some("LANE-01"));
+    assert_eq!(config.sinks.len(), 1);
+    assert_eq!(config.products.get("834437").map(String::as_str), Some("Banana"));
+}
+
+/// Takes the comment sign off every line that shows a key or a table.
+fn with_every_key() -> String {
+    let uncommented = SHIPPED.lines().map(|line| {
+        let shown = line.strip_prefix("# ").unwrap_or(line);
+        let shown = shown.strip_prefix("# ").unwrap_or(shown);
+        let is_key = shown
+            .split_once(" = ")
+            .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        if shown.starts_with("[[sink]]") || is_key { shown } else { line }
+    });
+    uncommented.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_default_that_the_shipped_file_shows_is_the_default() {
+    let shown = parse(&with_every_key()).unwrap();
+    let left_out = parse(LEAST).unwrap();
+    assert_eq!(shown.sinks.len(), 5);
+    assert_eq!(shown.picture, left_out.picture);
+    assert_eq!(shown.scale.line, left_out.scale.line);
+    assert_eq!(shown.trigger.settle, Some(std::time::Duration::ZERO));
+    assert_eq!(shown.rules().settle, left_out.rules().settle);
+    assert!(!shown.trigger.manual && !left_out.trigger.manual);
+    assert_eq!(shown.camera.width, left_out.camera.width);
+    assert_eq!(shown.camera.height, left_out.camera.height);
+    assert_eq!(shown.camera.fps, left_out.camera.fps);
+    assert_eq!(shown.camera.latency, left_out.camera.latency);
+    assert_eq!(shown.camera.warm_up, left_out.camera.warm_up);
+    assert_eq!(shown.camera.frame_wait, left_out.camera.frame_wait);
+    let as_default = scalecam::recognition::Settings { max_options: None, ..shown.recognition.clone() };
+    assert_eq!(as_default, left_out.recognition);
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_there_is() {
+    // What an unknown key is answered with lists the keys of its table.
+    for (table, head) in [
+        ("scale", "[scale]\n"),
+        ("trigger", "[trigger]\n"),
+        ("camera", "[camera]\n"),
+        ("picture", "[picture]\n"),
+        ("recognition", "[recognition]\n"),
+        ("recognition.session", "[recognition.session]\n"),
+        ("sink", "[[sink]]\n"),
+    ] {
+        let others = LEAST.replace(head, &format!("{head}surely_unknown = 1\n"));
+        let text = if others == LEAST { format!("{LEAST}{head}surely_unknown = 1\n") } else { others };
+        let message = parse(&text).unwrap_err();
+        let (_, keys) = message.split_once("expected ").unwrap_or_else(|| panic!("{table}: {message}"));
+        for key in keys.split('`').skip(1).step_by(2) {
+            let shown = SHIPPED
+                .lines()
+                .any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} = ")));
+            assert!(shown || key == "session", "{table}.{key} is not in config.toml");
+        }
+    }
+}
+
+#[test]
+fn a_mistake_is_pointed_at_with_line_and_column() {
+    for (text, expected) in [
+        (
+            LEAST.replace("mt-sics", "mt-six"),
+            "config.toml:5:12: scale.protocol: unknown protocol `mt-six`, expected one of toledo-8217, ",
+        ),
+        (
+            LEAST.replace("\"/dev/ttyUSB0\"", "7"),
+            "config.toml:4:8: scale.port: invalid type: integer `7`, expected a string",
+        ),
+        (
+            LEAST.replace("/dev/ttyUSB0", "COM3"),
+            "config.toml:4:8: scale.port: invalid value: string `COM3`, expected the whole path of a device",
+        ),
+        (
+            LEAST.replace("/dev/ttyUSB0", "sim:mt-six"),
+            "config.toml:4:8: scale.port: unknown practice scale `sim:mt-six`",
+        ),
+        (
+            format!("{LEAST}fps = 0\n"),
+            "config.toml:9:7: camera.fps: invalid value: integer `0`, expected a whole number from 1 to 240",
+        ),
+        (
+            format!("{LEAST}[trigger]\nhold_ms = 0\n"),
+            "config.toml:10:1: trigger.hold_ms: unknown field `hold_ms`, expected one of `manual`, `min_load_g`, `settle_ms`",
+        ),
+        (
+            format!("{LEAST}[trigger]\nmin_load_g = -5\n"),
+            "config.toml:10:14: trigger.min_load_g: invalid value: integer `-5`, expected a number of grams above 0",
+        ),
+        (format!("{LEAST}[picture]\nquality = 101\n"), "config.toml:10:11: picture.quality: "),
+        (
+            format!("{LEAST}[recognition]\nurl = \"http://example.com/\"\n"),
+            "config.toml:10:7: recognition.url: ",
+        ),
+        (
+            format!("{LEAST}[[sink]]\nkind = \"scale-display\"\ntext = \"{{produkt}}\"\n"),
+            "config.toml:11:8: sink[0].text: {produkt} is not known; use {product}",
+        ),
+        (
+            format!("{LEAST}[[sink]]\nkind = \"file\"\n"),
+            "config.toml:9:1: sink[0]: kind = \"file\" needs `path`",
+        ),
+        (
+            format!("{LEAST}[[sink]]\nkind = \"stdout\"\npath = \"/x\"\n"),
+            "config.toml:9:1: sink[0]: kind = \"stdout\" has no `path`",
+        ),
+        ("[device]\nid = 5 5\n".to_owned(), "config.toml:2:6: "),
+        (LEAST.replace("[camera]", "[kamera]"), "config.toml:6:2: kamera: unknown field `kamera`"),
+    ] {
+        let message = parse(&text).unwrap_err();
+        assert!(message.starts_with(expected), "\n got {message}\nwant {expected}");
+    }
+}
+
+#[test]
+fn a_display_is_refused_where_the_protocol_has_none() {
+    let text =
+        LEAST.replace("mt-sics", "st-gs") + "[[sink]]\nkind = \"scale-display\"\ntext = \"{product}\"\n";
+    let message = parse(&text).unwrap_err();
+    assert!(
+        message.starts_with("config.toml:9:1: sink[0]: a scale that speaks st-gs has no display for texts"),
+        "{message}"
+    );
+    assert!(message.contains("mt-sics"), "{message}");
+}
+
+#[test]
+fn a_practice_scale_speaks_what_its_name_says() {
+    let practice = LEAST.replace("/dev/ttyUSB0", "sim:mt-sics");
+    assert!(parse(&practice).unwrap().is_simulated());
+    assert!(parse(&practice.replace("protocol = \"mt-sics\"\n", "")).unwrap().is_simulated());
+    let other = practice.replace("protocol = \"mt-sics\"", "protocol = \"st-gs\"");
+    assert!(
+        parse(&other)
+            .unwrap_err()
+            .starts_with("config.toml:5:12: scale.protocol: the practice scale speaks mt-sics")
+    );
+    assert!(!parse(LEAST).unwrap().is_simulated());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_said() {
+    let error = Config::read(Path::new("/nonexistent/config.toml")).unwrap_err();
+    assert!(matches!(error, BadSettings::Unreadable { .. }));
+    assert!(error.to_string().starts_with("/nonexistent/config.toml: the settings cannot be read: "));
+}
