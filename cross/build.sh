@@ -115,9 +115,16 @@ build_std() {
     mkdir -p "$part/src"
     printf '[package]\nname = "nothing"\nedition = "2024"\n\n[workspace]\n' >"$part/Cargo.toml"
     echo '#![no_std]' >"$part/src/lib.rs"
+    # Programs that end at a panic, as this one does, take only a panic_abort that was built that way.
+    cat >"$part/rustc" <<'END'
+#!/bin/sh
+case " $* " in *" --crate-name panic_abort "*) exec "$@" -Cpanic=abort ;; esac
+exec "$@"
+END
+    chmod +x "$part/rustc"
     (
         cd "$part"
-        RUSTFLAGS=-Cembed-bitcode=yes RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT=$library CARGO_TARGET_DIR=$part/target \
+        RUSTC_WRAPPER=$part/rustc RUSTFLAGS=-Cembed-bitcode=yes RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT=$library CARGO_TARGET_DIR=$part/target \
             cargo build --release --target "$target" -Zbuild-std=std,panic_abort,proc_macro,test
     ) || fail "the standard library could not be built from $library; the lines above say why"
     libs=$part/root/lib/rustlib/$target/lib
@@ -259,15 +266,10 @@ make_deb() {
         fail "cargo-deb could not make the package; the lines above say why"
     dpkg-deb -R "$part/made.deb" "$part/tree"
     # What the binary needs is measured, not assumed: it differs with the linker and the machine.
-    needs=$glibc
-    case $needs in
-    '') depends='' ;;
-    *) depends="libc6 (>= $needs)" ;;
-    esac
-    if LC_ALL=C grep -aq 'libgcc_s\.so\.1' "$binary"; then
-        depends="$depends, libgcc-s1"
-    fi
-    sed -i "s/^Depends:.*/Depends: $depends/; /^Depends: *$/d" "$part/tree/DEBIAN/control"
+    needs=''
+    [ -z "$glibc" ] || needs="libc6 (>= $glibc), "
+    ! LC_ALL=C grep -aq 'libgcc_s\.so\.1' "$binary" || needs="${needs}libgcc-s1, "
+    sed -i "s/^Depends: libc6 ([^)]*), /Depends: $needs/" "$part/tree/DEBIAN/control"
     (cd "$part/tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z | xargs -0 md5sum) >"$part/md5sums"
     mv "$part/md5sums" "$part/tree/DEBIAN/md5sums"
     package=$work/$(sed -n 's/^Package: //p' "$part/tree/DEBIAN/control")_$(sed -n 's/^Version: //p' "$part/tree/DEBIAN/control")_$1.deb

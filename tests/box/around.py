@@ -93,7 +93,8 @@ class Service(Program):
         end = time.monotonic() + 30
         while not self.since() and time.monotonic() < end:
             time.sleep(0.02)
-        self.url = self.since()[0]["url"]
+        # by name: the box resolves it to its gateway, which is this machine
+        self.url = self.since()[0]["url"].replace("127.0.0.1", "localhost")
 
     def requests(self):
         return [event for event in self.since() if "weighing" in event]
