@@ -118,6 +118,11 @@ class Machine:
         self.ask("device_del", id=device["id"])
 
     def plug(self, device):
+        if device["driver"] == "usb-redir":
+            # this driver takes its far end with it when it goes
+            address = {"type": "unix", "data": {"path": os.path.join(self.folder, device["chardev"])}}
+            self.ask("chardev-add", id=device["chardev"],
+                     backend={"type": "socket", "data": {"addr": address, "server": False, "reconnect": 1}})
         self.ask("device_add", **device)
 
     def wire(self, up):

@@ -59,7 +59,6 @@ class Story:
             tar.add(arguments.package, "scalecam.deb")
         shutil.copyfile(os.path.join(arguments.cache, f"disk-{arguments.stamp}.img"), os.path.join(folder, "disk.img"))
         self.box = Machine(folder, arguments.cache, arguments.stamp, package)
-        self.mark = 0  # outcomes that were looked at
 
     def pictures(self, program, width, height):
         """A few drawn pictures, made by the program itself."""
@@ -100,9 +99,10 @@ class Story:
 
     def weighings(self, count, limit=120):
         """The next outcomes, each followed from the plate to the display."""
-        known = len(self.outcomes())
+        start = self.box.run("date -u +%FT%T.%3NZ")
         before = len(self.scale.since())
-        new, took = self.until(f"{count} weighings", lambda: (lambda all: all[known:] if len(all) >= known + count else None)(self.outcomes()), limit)
+        settled_since = lambda: [outcome for outcome in self.outcomes() if outcome["settled_at"] > start]
+        new, took = self.until(f"{count} weighings", lambda: (lambda new: new if len(new) >= count else None)(settled_since()), limit)
         for outcome in new:
             self.follow(outcome, before)
         return new, took
