@@ -47,6 +47,7 @@ text = "{{product}} {{weight}}"
 class Story:
     def __init__(self, arguments, folder):
         self.folder, self.short = folder, arguments.short
+        self.cycles = 1 if arguments.short else arguments.cycles
         self.table, self.failed = [], 0
         self.width, self.height = 1280, 720
         self.log = open(os.path.join(folder, "practice.log"), "wb")
@@ -275,7 +276,7 @@ class Story:
 
     def tell(self):
         chapters = [self.boot, self.install, self.settings, self.key, lambda: self.weigh(3 if self.short else 10)]
-        chapters += [lambda: self.unplug(Machine.SCALE, "scale", 1 if self.short else 20), lambda: self.unplug(Machine.CAMERA, "camera", 1 if self.short else 20)]
+        chapters += [lambda: self.unplug(Machine.SCALE, "scale", self.cycles), lambda: self.unplug(Machine.CAMERA, "camera", self.cycles)]
         if not self.short:
             chapters += [self.silent_cable, self.frozen_camera, self.network_cut, self.killed, self.reload, self.bad_start, self.power_cut]
         chapters += [self.measure]
@@ -295,6 +296,7 @@ class Story:
 def main():
     parser = argparse.ArgumentParser(description="Tells the story of a box and checks every chapter.")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--cycles", type=int, default=20, help="how often scale and camera are unplugged")
     for name in ("--package", "--program", "--cache", "--stamp"):
         parser.add_argument(name, required=True)
     arguments = parser.parse_args()
