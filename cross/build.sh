@@ -1,0 +1,299 @@
+#!/bin/sh
+# Builds scalecam for a checkout box: one command, no root, nothing on the host is changed.
+#
+#     cross/build.sh [arm64|armhf|amd64|all] [--musl] [--deb] [--test]
+#
+#     arm64 (default), armhf, amd64, or all three
+#     --musl    one static file that needs nothing on the box
+#     --deb     a Debian package as well, in target/cross
+#     --test    runs the library's tests, under qemu where the processor is another
+#
+# It picks the standard library and the linker by what is there, and says what it picked. To decide yourself:
+#     STD=installed|rustup|rust-src|debian    LINKER=gcc|zig    GLIBC=2.31 (zig only)
+# What it has to fetch lies under target/cross; deleting that folder undoes everything.
+set -eu
+
+ZIGBUILD=0.24.0 # the Python package cargo-zigbuild, which brings zig
+CARGO_DEB=3.8.0
+
+fail() {
+    echo "build.sh: $*" >&2
+    exit 1
+}
+
+usage() {
+    echo "build.sh: $1; expected: cross/build.sh [arm64|armhf|amd64|all] [--musl] [--deb] [--test]" >&2
+    exit 2
+}
+
+say() {
+    echo "== $*"
+}
+
+archs='' libc=gnu deb='' test=''
+for argument in "$@"; do
+    case $argument in
+    arm64 | armhf | amd64) archs="$archs $argument" ;;
+    all) archs="arm64 armhf amd64" ;;
+    --musl) libc=musl ;;
+    --deb) deb=yes ;;
+    --test) test=yes ;;
+    -*) usage "$argument is no option" ;;
+    *) usage "$argument is no architecture that scalecam is built for" ;;
+    esac
+done
+archs=${archs:-arm64}
+
+cd "$(dirname "$0")/.."
+for tool in cargo rustc cc; do
+    command -v $tool >/dev/null ||
+        fail "$tool is missing; install Rust (rustup, or your distribution's rustc and cargo) and a C compiler (gcc)"
+done
+work=${CARGO_TARGET_DIR:-$PWD/target}/cross
+mkdir -p "$work"
+[ "$(df -Pk "$work" | awk 'NR == 2 { print $4 }')" -gt 2500000 ] ||
+    fail "less than 2.5 GB are free for $work; free some, or point CARGO_TARGET_DIR elsewhere"
+release=$(rustc -V | cut -d ' ' -f 2)
+host=$(rustc -vV | sed -n 's/^host: //p')
+part=''
+trap '[ -z "$part" ] || rm -rf "$part"' EXIT
+trap 'exit 1' INT TERM
+
+# --- what an architecture is called by whom
+name_parts() {
+    case $1-$libc in
+    arm64-gnu) target=aarch64-unknown-linux-gnu triplet=aarch64-linux-gnu qemu=qemu-aarch64 ;;
+    arm64-musl) target=aarch64-unknown-linux-musl triplet=aarch64-linux-gnu qemu=qemu-aarch64 ;;
+    armhf-gnu) target=armv7-unknown-linux-gnueabihf triplet=arm-linux-gnueabihf qemu=qemu-arm ;;
+    armhf-musl) target=armv7-unknown-linux-musleabihf triplet=arm-linux-gnueabihf qemu=qemu-arm ;;
+    amd64-gnu) target=x86_64-unknown-linux-gnu triplet=x86_64-linux-gnu qemu=qemu-x86_64 ;;
+    amd64-musl) target=x86_64-unknown-linux-musl triplet=x86_64-linux-gnu qemu=qemu-x86_64 ;;
+    esac
+    small=$(echo "$target" | tr - _)
+    large=$(echo "$small" | tr '[:lower:]' '[:upper:]')
+}
+
+# --- the standard library: installed, by rustup, from source that rustup brings, from Debian's source package
+std_is_installed() {
+    for file in "$(rustc --print target-libdir --target "$target")"/libstd-*.rlib; do
+        [ -e "$file" ] && return 0
+    done
+    return 1
+}
+
+by_rustup() {
+    command -v rustup >/dev/null && rustup "$1" add "$2" >"$work/rustup.log" 2>&1
+}
+
+source_by_rustup() {
+    library=$(rustc --print sysroot)/lib/rustlib/src/rust/library
+    [ -e "$library/std/Cargo.toml" ] || { by_rustup component rust-src && [ -e "$library/std/Cargo.toml" ]; }
+}
+
+source_by_debian() {
+    for file in "$work/rust-src-$release"/usr/src/*/library/std/Cargo.toml; do
+        [ -e "$file" ] && library=${file%/std/Cargo.toml} && return 0
+    done
+    for suite in trixie-backports sid testing stable-backports; do
+        package=$(cross/debian-fetch.sh amd64 $suite "$work/debian" "rust-src=$release*" 2>"$work/debian.log") || continue
+        part=$work/rust-src-$release.part
+        dpkg-deb -x "$package" "$part" && mv "$part" "$work/rust-src-$release"
+        part=''
+        source_by_debian
+        return
+    done
+    return 1
+}
+
+# The whole project could be built with -Zbuild-std; doing it once for an empty crate keeps the switch for unstable
+# features away from the project and its dependencies, and the library is built only once.
+build_std() {
+    sysroot=$work/sysroot-$target-$release
+    [ -d "$sysroot" ] && return
+    part=$work/std-$target
+    rm -rf "$part"
+    mkdir -p "$part/src"
+    printf '[package]\nname = "nothing"\nedition = "2024"\n\n[workspace]\n' >"$part/Cargo.toml"
+    echo '#![no_std]' >"$part/src/lib.rs"
+    # Programs that end at a panic, as this one does, take only a panic_abort that was built that way.
+    cat >"$part/rustc" <<'END'
+#!/bin/sh
+case " $* " in *" --crate-name panic_abort "*) exec "$@" -Cpanic=abort ;; esac
+exec "$@"
+END
+    chmod +x "$part/rustc"
+    (
+        cd "$part"
+        RUSTC_WRAPPER=$part/rustc RUSTFLAGS=-Cembed-bitcode=yes RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT=$library CARGO_TARGET_DIR=$part/target \
+            cargo build --release --target "$target" -Zbuild-std=std,panic_abort,proc_macro,test
+    ) || fail "the standard library could not be built from $library; the lines above say why"
+    libs=$part/root/lib/rustlib/$target/lib
+    mkdir -p "$libs"
+    cp "$part/target/$target/release/deps/"*.rlib "$libs"
+    rm -f "$libs"/libnothing-*.rlib
+    mv "$part/root" "$sysroot"
+    rm -rf "$part"
+    part=''
+}
+
+pick_std() {
+    sysroot=''
+    case ${STD:-any} in any | installed) std_is_installed && std="already installed" && return ;; esac
+    case ${STD:-any} in any | rustup) by_rustup target "$target" && std="by rustup target add" && return ;; esac
+    case ${STD:-any} in any | rust-src)
+        source_by_rustup && build_std && std="built from rustup's rust-src" && return
+        ;;
+    esac
+    case ${STD:-any} in any | debian)
+        source_by_debian && build_std && std="built from Debian's rust-src" && return
+        ;;
+    esac
+    fail "no standard library of Rust $release for $target (tried: ${STD:-installed, rustup, rust-src, debian}); run: rustup target add $target"
+}
+
+# --- the linker: Debian's cross gcc, else zig from the Python registry
+fetch_zig() {
+    [ -e "$work/venv/done" ] && return 0
+    command -v python3 >/dev/null || return 1
+    part=$work/venv
+    rm -rf "$part"
+    python3 -m venv "$part" >"$work/zig.log" 2>&1 &&
+        "$part/bin/pip" install --quiet "cargo-zigbuild==$ZIGBUILD" >>"$work/zig.log" 2>&1 || return 1
+    touch "$part/done"
+    part=''
+}
+
+pick_linker() {
+    gcc=$triplet-gcc
+    case ${LINKER:-any} in any | gcc)
+        if command -v "$gcc" >/dev/null; then
+            linker=$gcc
+            # A static file is linked with musl's own start files; gcc only compiles the few C files of the TLS library.
+            [ $libc = gnu ] || linker=rust-lld
+            export "CARGO_TARGET_${large}_LINKER=$linker" "CC_$small=$gcc" "AR_$small=$triplet-ar"
+            return
+        fi
+        ;;
+    esac
+    case ${LINKER:-any} in any | zig)
+        if fetch_zig; then
+            linker=zig
+            return
+        fi
+        ;;
+    esac
+    fail "no linker for $target; run: apt-get install gcc-$(echo "$triplet" | tr _ -) (or install python3-venv, and zig is fetched)"
+}
+
+# build|test, further arguments
+cargo_for() {
+    verb=$1
+    shift
+    flags=''
+    [ -z "$sysroot" ] || flags="--sysroot=$sysroot"
+    # One with -Zbuild-std has no start files of its own for musl; zig has.
+    [ -z "$sysroot" ] || [ $libc = gnu ] || flags="$flags -Clink-self-contained=no"
+    [ -z "$flags" ] || export "CARGO_TARGET_${large}_RUSTFLAGS=$flags"
+    if [ "$linker" = zig ]; then
+        floor=$target
+        [ $libc = musl ] || floor=$target.${GLIBC:-2.31}
+        verb=$(echo "$verb" | sed s/build/zigbuild/)
+        PATH=$work/venv/bin:$PATH cargo-zigbuild "$verb" --release --locked --target "$floor" "$@"
+    else
+        cargo "$verb" --release --locked --target "$target" "$@"
+    fi
+}
+
+glibc_needed() {
+    LC_ALL=C grep -ao 'GLIBC_2\.[0-9]*' "$1" | sort -Vu | tail -n 1 | sed s/GLIBC_//
+}
+
+# --- tests on another processor
+pick_runner() {
+    [ "$target" != "$host" ] || return 0
+    for emulator in $qemu-static $qemu; do
+        command -v "$emulator" >/dev/null && break
+        emulator=''
+    done
+    [ -n "$emulator" ] || fail "qemu-user is missing, which runs the tests for $1; run: apt-get install qemu-user-static"
+    runner=$emulator
+    # A libc of the other processor that is installed on this machine is found without help. Pointing at a second one
+    # would mix the loader of one with the library of the other, and the first thread would hang.
+    if [ $libc = gnu ] && [ ! -e "/lib/$triplet/libc.so.6" ]; then
+        root=/usr/$triplet
+        if [ ! -e "$root/lib/libc.so.6" ]; then
+            root=$work/root-$1
+            fetch_libc "$1"
+        fi
+        runner="$emulator -L $root"
+    fi
+    export "CARGO_TARGET_${large}_RUNNER=$runner"
+    echo "   tests under: $runner"
+}
+
+fetch_libc() {
+    [ -d "$root" ] && return
+    # shellcheck disable=SC1091
+    suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
+    packages=$(cross/debian-fetch.sh "$1" "$suite" "$work/debian" libc6 libgcc-s1) || fail "no libc for $1 to run the tests with"
+    part=$root.part
+    for package in $packages; do
+        dpkg-deb -x "$package" "$part"
+    done
+    mv "$part" "$root"
+    part=''
+}
+
+# --- the package
+fetch_cargo_deb() {
+    command -v cargo-deb >/dev/null && return
+    PATH=$work/tools/bin:$PATH
+    export PATH
+    command -v cargo-deb >/dev/null && return
+    say "cargo-deb $CARGO_DEB is built once (a few minutes)"
+    # built for this machine, whatever is set for the target
+    cargo install --quiet --locked --version $CARGO_DEB --root "$work/tools" cargo-deb ||
+        fail "cargo-deb could not be installed; the lines above say why (or install it yourself: cargo install cargo-deb)"
+}
+
+make_deb() {
+    command -v dpkg-deb >/dev/null || fail "dpkg-deb is missing, which --deb needs; run: apt-get install dpkg, or leave --deb out"
+    fetch_cargo_deb
+    part=$work/deb
+    rm -rf "$part"
+    mkdir -p "$part"
+    cargo deb --quiet --no-build --no-strip --target "$target" --output "$part/made.deb" ||
+        fail "cargo-deb could not make the package; the lines above say why"
+    dpkg-deb -R "$part/made.deb" "$part/tree"
+    # What the binary needs is measured, not assumed: it differs with the linker and the machine.
+    needs=''
+    [ -z "$glibc" ] || needs="libc6 (>= $glibc), "
+    ! LC_ALL=C grep -aq 'libgcc_s\.so\.1' "$binary" || needs="${needs}libgcc-s1, "
+    sed -i "s/^Depends: libc6 ([^)]*), /Depends: $needs/" "$part/tree/DEBIAN/control"
+    (cd "$part/tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z | xargs -0 md5sum) >"$part/md5sums"
+    mv "$part/md5sums" "$part/tree/DEBIAN/md5sums"
+    package=$work/$(sed -n 's/^Package: //p' "$part/tree/DEBIAN/control")_$(sed -n 's/^Version: //p' "$part/tree/DEBIAN/control")_$1.deb
+    dpkg-deb --root-owner-group -Zxz -b "$part/tree" "$part/new.deb" >/dev/null
+    mv "$part/new.deb" "$package"
+    rm -rf "$part"
+    part=''
+    echo "   package: $package, $(wc -c <"$package") bytes"
+}
+
+for arch in $archs; do
+    name_parts "$arch"
+    say "$arch: $target, Rust $release"
+    pick_linker
+    pick_std
+    echo "   standard library: $std"
+    echo "   linker: $linker"
+    cargo_for build --bin scalecam || fail "cargo could not build for $target; the lines above say why"
+    binary=${CARGO_TARGET_DIR:-target}/$target/release/scalecam
+    glibc=$(glibc_needed "$binary")
+    echo "   binary: $binary, $(wc -c <"$binary") bytes, needs $([ -n "$glibc" ] && echo "glibc $glibc" || echo "no libc (static)")"
+    if [ -n "$test" ]; then
+        pick_runner "$arch"
+        cargo_for test --lib || fail "the tests failed for $target; the lines above say which"
+    fi
+    [ -z "$deb" ] || make_deb "$arch"
+done
