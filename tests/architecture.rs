@@ -1,5 +1,14 @@
 //! The house rules that a machine can hold.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,14 @@
 //! Settling, from the outside: readings in, weighings out. Every limit from both sides.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs
+)]
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -4,6 +4,15 @@
 //! everything, the bytes, and for every line that must come out the keys that matter. `garbled` is compared
 //! as a part of the sentence.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs
+)]
+
 use scalecam::scale::{Family, Profile, bytes_from_hex, report};
 use scalecam::weight::Unit;
 use serde_json::{Map, Value};

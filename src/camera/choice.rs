@@ -50,6 +50,16 @@ pub struct Chosen {
 const ARRIVAL: Duration = Duration::from_millis(100);
 
 impl Choice {
+    /// How long the choice may take once the first frame is there.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        match self.policy {
+            _ if !self.still.is_zero() => self.still_limit + ARRIVAL,
+            Policy::Sharpest => self.window + ARRIVAL,
+            Policy::First => Duration::ZERO,
+        }
+    }
+
     /// Waits for the frame of `moment`. Like [`Ring::first_after`] it waits for a first frame for as long as
     /// it is polled; from then on its own limits hold.
     pub async fn choose(&self, ring: &Ring, clock: &Clock, moment: Stamp) -> Chosen {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{Begun, ScaleState, Shop, Status, weigh};
 use crate::outcome::{Failed, Outcome, Trigger};
@@ -191,6 +191,7 @@ impl Lane {
     fn note_phase(&self) {
         let (now, before) = (self.detector.phase(), self.status.borrow().phase);
         if now != before {
+            debug!(phase = ?now, "plate");
             self.status.send_modify(|status| status.phase = now);
             if now == Phase::Empty {
                 self.shop.sinks.plate_emptied();

@@ -1,6 +1,6 @@
 //! Frames between a start and an end character, both of seven bits.
 
-use super::{Decoder, Frame, Garbled, Heard, Profile};
+use super::{Answer, Decoder, Frame, Garbled, Heard, Profile};
 
 /// The bit that is clear in every character of seven bits.
 pub(super) const BIT_7: u8 = 0x80;
@@ -16,6 +16,8 @@ pub(super) struct Envelope {
     pub(super) limit: usize,
     /// What a family makes of the bytes between start and end.
     pub(super) read: fn(&[u8], Profile) -> Heard,
+    /// The answers of one character, which are heard between frames.
+    pub(super) alone: fn(u8) -> Option<Answer>,
 }
 
 /// The decoder of a family whose frames stand in an envelope.
@@ -52,7 +54,8 @@ impl Decoder for EnvelopeDecoder {
             return None;
         }
         if self.held.is_empty() {
-            return None;
+            let heard = Heard::Answer((self.envelope.alone)(byte)?);
+            return Some(Frame { raw: vec![byte], heard });
         }
         self.held.push(byte);
         if self.envelope.ends.contains(&character) {

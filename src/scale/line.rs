@@ -1,4 +1,4 @@
-//! Frames that are lines: everything up to a line feed.
+//! Frames that are lines: everything up to a line feed, or to a carriage return where a family has only that.
 
 use super::envelope::BIT_7;
 use super::{Decoder, Frame, Garbled, Heard, Profile};
@@ -18,6 +18,7 @@ const ODD_LF: u8 = LF | BIT_7;
 pub(super) struct Lines {
     held: Vec<u8>,
     limit: usize,
+    end: u8,
     /// A line went over the limit: what follows belongs to it until the next line feed.
     adrift: bool,
 }
@@ -33,15 +34,30 @@ pub(super) enum Ended {
 
 impl Lines {
     pub(super) fn up_to(limit: usize) -> Self {
-        Self { held: Vec::with_capacity(limit), limit, adrift: false }
+        Self { held: Vec::with_capacity(limit), limit, end: LF, adrift: false }
+    }
+
+    /// Lines that end in a carriage return; a line feed behind it says nothing.
+    pub(super) fn ending_in_cr(limit: usize) -> Self {
+        Self { end: CR, ..Self::up_to(limit) }
+    }
+
+    fn ends(&self, byte: u8) -> bool {
+        if self.end == CR {
+            return byte & !BIT_7 == CR;
+        }
+        byte == LF || (byte == ODD_LF && self.held.last().is_some_and(|last| last & !BIT_7 == CR))
     }
 
     pub(super) fn push(&mut self, byte: u8) -> Option<Ended> {
+        let ends = self.ends(byte);
         if self.adrift {
-            self.adrift = byte != LF;
+            self.adrift = !ends;
             return None;
         }
-        let ends = byte == LF || (byte == ODD_LF && self.held.last().is_some_and(|last| last & !BIT_7 == CR));
+        if self.end == CR && self.held.is_empty() && byte & !BIT_7 == LF {
+            return None;
+        }
         self.held.push(byte);
         if ends {
             return Some(Ended::Line(std::mem::take(&mut self.held)));
@@ -80,8 +96,8 @@ pub(super) struct LineDecoder {
 }
 
 impl LineDecoder {
-    pub(super) fn new(limit: usize, profile: Profile, read: ReadLine) -> Self {
-        Self { lines: Lines::up_to(limit), profile, read }
+    pub(super) fn new(lines: Lines, profile: Profile, read: ReadLine) -> Self {
+        Self { lines, profile, read }
     }
 }
 
@@ -112,7 +128,7 @@ impl Decoder for LineDecoder {
     }
 }
 
-/// The line without its line feed and the one carriage return before it.
+/// The line without its line feed and the one carriage return before it, where they are.
 pub(super) fn without_end(raw: &[u8]) -> &[u8] {
     let line = raw.strip_suffix(&[LF]).unwrap_or(raw);
     line.strip_suffix(&[CR]).unwrap_or(line)
@@ -143,6 +159,15 @@ mod tests {
     fn a_line_feed_with_a_parity_bit_ends_a_line_behind_a_carriage_return() {
         assert_eq!(ends(9, b"a\r\x8A"), [Ended::Line(b"a\r\x8A".to_vec())]);
         assert_eq!(ends(9, b"a\x8A,b\n"), [Ended::Line(b"a\x8A,b\n".to_vec())]);
+    }
+
+    #[test]
+    fn a_line_feed_behind_the_end_says_nothing() {
+        let mut lines = Lines::ending_in_cr(9);
+        let ended: Vec<Ended> = b"a\rb\r\nc\x8D".iter().filter_map(|&byte| lines.push(byte)).collect();
+        let line = |text: &[u8]| Ended::Line(text.to_vec());
+        assert_eq!(ended, [line(b"a\r"), line(b"b\r"), line(b"c\x8D")]);
+        assert!(lines.held().is_empty());
     }
 
     #[test]

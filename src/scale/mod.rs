@@ -12,21 +12,56 @@ pub mod dialogue;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::weight::{NotANumber, Quantity, Unit, Weight};
+use crate::weight::{Division, NotANumber, Quantity, Unit, Weight};
 
 mod hex;
 mod line;
 mod envelope;
+mod block;
 mod number;
+mod adam;
+mod berkel;
+mod cas_dc1;
+mod dialog;
+mod digi;
+mod hid;
+mod magellan;
 mod mt_sics;
+mod nci;
+mod ohaus;
+mod prix;
+mod radwag;
+mod rinstrum;
+mod sbi;
+mod sma;
 mod st_gs;
 mod toledo;
+mod toledo_continuous;
 pub mod report;
 
 pub use hex::{NotHex, bytes_from_hex, hex_from_bytes};
 
 /// Every protocol family the agent speaks.
-pub const FAMILIES: &[&Family] = &[&toledo::FAMILY, &mt_sics::FAMILY, &st_gs::FAMILY];
+pub const FAMILIES: &[&Family] = &[
+    &toledo::FAMILY,
+    &nci::FAMILY,
+    &dialog::FAMILY,
+    &mt_sics::FAMILY,
+    &cas_dc1::FAMILY,
+    &st_gs::FAMILY,
+    &sma::FAMILY,
+    &toledo_continuous::FAMILY,
+    &magellan::FAMILY,
+    &prix::FAMILY,
+    &hid::FAMILY,
+    &sbi::FAMILY,
+    &radwag::FAMILY,
+    &berkel::FAMILY,
+    &digi::FAMILY,
+    &adam::FAMILY,
+    &rinstrum::FAMILY,
+    &ohaus::FAMILY,
+];
 
 /// What a family is and how to talk to it.
 #[derive(Debug)]
@@ -67,8 +102,15 @@ pub trait Decoder: Send {
     /// The bytes of a frame that has begun and not ended; empty between frames.
     fn pending(&self) -> &[u8];
 
-    /// Forgets the frame that has begun: the line fell silent in the middle of it.
+    /// Forgets the frame that has begun.
     fn reset(&mut self);
+
+    /// The line fell silent: forgets the frame that has begun, unless it is whole and only waited for an end
+    /// that not every scale sends.
+    fn silence(&mut self) -> Option<Frame> {
+        self.reset();
+        None
+    }
 }
 
 /// What a site knows about its scale and the wire does not say.
@@ -134,6 +176,10 @@ pub struct Reading {
     pub tare: Option<Quantity>,
     /// A short word when the scale reports a fault; such a reading has no quantity.
     pub fault: Option<Cow<'static, str>>,
+    /// The scale's division, where it is sent.
+    pub division: Option<Division>,
+    /// The number of a reading whose unit neither the scale nor the settings tell: to be shown, never used.
+    pub unitless: Option<String>,
 }
 
 impl Reading {
@@ -147,7 +193,17 @@ impl Reading {
     /// A reading in which the scale withheld the number.
     #[must_use]
     pub const fn without_weight(stability: Stability) -> Self {
-        Self { quantity: None, stability, range: Range::In, zero: None, net: None, tare: None, fault: None }
+        Self {
+            quantity: None,
+            stability,
+            range: Range::In,
+            zero: None,
+            net: None,
+            tare: None,
+            fault: None,
+            division: None,
+            unitless: None,
+        }
     }
 
     /// The load is outside the scale's range; whatever digits came with it mean nothing.

@@ -6,12 +6,10 @@
 
 use std::time::Duration;
 
-use super::line::LineDecoder;
+use super::line::{LineDecoder, Lines};
 use super::{
     Answer, Display, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
 };
-use crate::weight::Quantity;
-
 /// MT-SICS, KERN KCP, Ohaus in SICS mode.
 pub(super) static FAMILY: Family = Family {
     name: "mt-sics",
@@ -26,7 +24,7 @@ pub(super) static FAMILY: Family = Family {
     sends_stability: true,
     sends_unit: true,
     display: Some(Display { show, clear: b"DW\r\n" }),
-    decoder: |profile| Box::new(LineDecoder::new(LONGEST, *profile, read)),
+    decoder: |profile| Box::new(LineDecoder::new(Lines::up_to(LONGEST), *profile, read)),
     samples: &[
         b"S S     100.00 g\r\n",
         b"S D       0.734 kg\r\n",
@@ -71,24 +69,14 @@ fn weigh(words: &[&[u8]], profile: Profile) -> Result<Reading, Garbled> {
         [b"I"] => return Ok(Reading::faulty("busy")),
         // a hardware fault comes with the word for "at rest"
         [b"S" | b"D", b"Error", number] => {
-            return Ok(Reading::faulty(format!("error {}", printable(number))));
+            return Ok(Reading::faulty(format!("error {}", number::printable(number))));
         }
         [b"S", _, _] => Stability::Stable,
         [b"D", _, _] => Stability::Moving,
         _ => return Err(Garbled::Layout("expected S or D, a number and a unit")),
     };
     let [_, text, unit] = words else { return Err(Garbled::Layout("expected a number and a unit")) };
-    let quantity = match *unit {
-        b"lb:oz" => profile.admit(pounds_and_ounces(text)?, true)?,
-        unit => profile.admit(number::decimal(text, number::unit(unit)?)?, false)?,
-    };
-    Ok(Reading::of(quantity, stability))
-}
-
-fn pounds_and_ounces(text: &[u8]) -> Result<Quantity, Garbled> {
-    let colon = text.iter().position(|byte| *byte == b':').ok_or(Garbled::NotANumber)?;
-    let (pounds, ounces) = (text.get(..colon), text.get(colon + 1..));
-    Ok(Quantity::pounds_and_ounces(pounds.unwrap_or_default(), ounces.unwrap_or_default())?)
+    Ok(Reading::of(number::quantity(text, unit, profile)?, stability))
 }
 
 /// The answer to a command that is no request for the weight. A tare is an answer too: it is not the load.
@@ -130,14 +118,9 @@ fn rest_after(line: &[u8], command: &[u8], result: &[u8]) -> Option<String> {
     let rest = rest.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(&rest);
     match (rest, command) {
         (b"", b"D" | b"DW" | b"TAC") => None,
-        (b"", _) => Some(printable(command)),
-        (rest, _) => Some(printable(rest)),
+        (b"", _) => Some(number::printable(command)),
+        (rest, _) => Some(number::printable(rest)),
     }
-}
-
-/// The text with a dot for everything that is not printable.
-fn printable(text: &[u8]) -> String {
-    text.iter().map(|byte| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' }).collect()
 }
 
 /// Shows a text. The quotes around it are the protocol's, so none may stand inside; the line has seven bits.
@@ -176,7 +159,7 @@ fn plain(character: char) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weight::Unit;
+    use crate::weight::{Quantity, Unit};
 
     fn heard(line: &str) -> Heard {
         read(line.as_bytes(), Profile::default()).unwrap()

@@ -1,6 +1,6 @@
 //! Numbers as scales write them, read more strictly than people would.
 
-use super::Garbled;
+use super::{Garbled, Profile, Reading, Stability};
 use crate::weight::{Quantity, Unit};
 
 /// Reads a decimal that has a digit on both sides of its point or comma.
@@ -17,6 +17,40 @@ pub(super) fn decimal(text: &[u8], unit: Unit) -> Result<Quantity, Garbled> {
         return Err(Garbled::NotANumber);
     }
     Ok(Quantity::parse(text, unit)?)
+}
+
+/// Reads a number and the unit that stands in a field of its own; `lb:oz` is a unit with a colon in its
+/// number.
+pub(super) fn quantity(text: &[u8], unit_field: &[u8], profile: Profile) -> Result<Quantity, Garbled> {
+    if unit_field.eq_ignore_ascii_case(b"lb:oz") {
+        let colon = text.iter().position(|byte| *byte == b':').ok_or(Garbled::NotANumber)?;
+        let (pounds, ounces) = text.split_at_checked(colon).ok_or(Garbled::NotANumber)?;
+        let ounces = ounces.get(1..).unwrap_or_default();
+        return profile.admit(Quantity::pounds_and_ounces(pounds, ounces)?, true);
+    }
+    profile.admit(decimal(text, unit(unit_field)?)?, false)
+}
+
+/// A reading of a number whose unit is not on the wire: it weighs something only if the settings know the unit.
+pub(super) fn reading(text: &[u8], profile: Profile, stability: Stability) -> Result<Reading, Garbled> {
+    let number = decimal(text, profile.unit.unwrap_or(Unit::Gram))?;
+    if profile.unit.is_some() {
+        return Ok(Reading::of(profile.admit(number, false)?, stability));
+    }
+    Ok(Reading { unitless: Some(number.to_string()), ..Reading::without_weight(stability) })
+}
+
+/// Digits alone, leading blanks not allowed: for fields whose point is implied.
+pub(super) fn digits(text: &[u8]) -> Result<u64, Garbled> {
+    if !text.iter().all(u8::is_ascii_digit) {
+        return Err(Garbled::NotANumber);
+    }
+    Ok(Quantity::parse(text, Unit::Gram)?.digits())
+}
+
+/// The text with a dot for everything that is not printable.
+pub(super) fn printable(text: &[u8]) -> String {
+    text.iter().map(|byte| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' }).collect()
 }
 
 /// Reads the unit of a field, blanks around it allowed.

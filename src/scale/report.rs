@@ -70,8 +70,11 @@ pub fn lines(family: &Family, profile: &Profile, bytes: &[u8]) -> Vec<String> {
     let mut decoder = (family.decoder)(profile);
     let mut lines: Vec<String> =
         bytes.iter().filter_map(|&byte| decoder.push(byte)).map(|frame| line(family.name, &frame)).collect();
-    if !decoder.pending().is_empty() {
-        lines.push(incomplete_line(family.name, decoder.pending()));
+    let pending = decoder.pending().to_vec();
+    match decoder.silence() {
+        Some(frame) => lines.push(line(family.name, &frame)),
+        None if pending.is_empty() => {}
+        None => lines.push(incomplete_line(family.name, &pending)),
     }
     lines
 }
@@ -79,7 +82,7 @@ pub fn lines(family: &Family, profile: &Profile, bytes: &[u8]) -> Vec<String> {
 fn of_reading<'a>(protocol: &'a str, reading: &'a Reading, raw: String) -> ReadingLine<'a> {
     ReadingLine {
         protocol,
-        weight: reading.quantity.map(|quantity| quantity.to_string()),
+        weight: reading.quantity.map(|quantity| quantity.to_string()).or_else(|| reading.unitless.clone()),
         unit: reading.quantity.map(crate::weight::Quantity::unit),
         micrograms: reading.quantity.map(|quantity| quantity.weight().micrograms()),
         stability: reading.stability,
@@ -141,6 +144,14 @@ mod tests {
                 r#""raw":"53 20 A0"}"#
             )
         );
+    }
+
+    #[test]
+    fn a_number_without_a_unit_is_shown_but_weighs_nothing() {
+        let reading = Reading { unitless: Some("1.5".into()), ..Reading::without_weight(Stability::Moving) };
+        assert_eq!(reading.weight(), None);
+        let start = r#"{"protocol":"mt-sics","weight":"1.5","unit":null,"micrograms":null,"#;
+        assert!(shown(Heard::Reading(reading)).starts_with(start));
     }
 
     #[test]

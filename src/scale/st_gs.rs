@@ -113,8 +113,7 @@ fn read(raw: &[u8], profile: Profile) -> Option<Heard> {
 
 /// A&D's `EC,Enn` and Dini Argeo's `ERRnn`.
 fn refusal(code: &[u8]) -> Answer {
-    let printable = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' };
-    Answer { detail: Some(code.iter().map(printable).collect()), ..Answer::no("error") }
+    Answer { detail: Some(number::printable(code)), ..Answer::no("error") }
 }
 
 /// The first two letters of a line.

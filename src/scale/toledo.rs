@@ -39,7 +39,7 @@ pub(super) static FAMILY: Family = Family {
 };
 
 /// The longest frame is pounds and ounces with 14 bytes; at twice that a carriage return was lost.
-const ENVELOPE: Envelope = Envelope { start: 0x02, ends: b"\r", limit: 28, read };
+const ENVELOPE: Envelope = Envelope { start: 0x02, ends: b"\r", limit: 28, read, alone: |_| None };
 
 fn read(body: &[u8], profile: Profile) -> Heard {
     match body {

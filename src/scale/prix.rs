@@ -1,0 +1,80 @@
+//! `prix`: Toledo do Brasil's PRT1, PRT3 and PRT5, and Filizola.
+//!
+//! ENQ is answered by five digits in STX … ETX, grams without a point, or by five letters that say why there
+//! is no weight. PRT5 does not answer at all while nothing is on the plate. Layout: Prix 3 Plus manual.
+
+use std::time::Duration;
+
+use super::envelope::{Envelope, EnvelopeDecoder};
+use super::{Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number};
+use crate::weight::{Quantity, Unit};
+
+/// Toledo do Brasil, Filizola.
+pub(super) static FAMILY: Family = Family {
+    name: "prix",
+    title: "Toledo do Brasil Prix (PRT1, PRT3, PRT5); Filizola",
+    line: Line { baud: 9600, framing: Framing::EightNoneOne },
+    talk: Talk::Poll {
+        request: b"\x05",
+        unhurried: Duration::from_millis(200),
+        brisk: Duration::ZERO,
+        answer_within: Duration::from_millis(500),
+    },
+    sends_stability: true,
+    sends_unit: false,
+    display: None,
+    decoder: |profile| Box::new(EnvelopeDecoder::new(ENVELOPE, *profile)),
+    samples: &[b"\x0201235\x03", b"\x0200000\x03", b"\x02IIIII\x03", b"\x02NNNNN\x03", b"\x02SSSSS\x03"],
+};
+
+/// A frame has 7 bytes; at twice that its end was lost.
+const ENVELOPE: Envelope = Envelope { start: 0x02, ends: b"\x03", limit: 14, read, alone: |_| None };
+
+fn read(body: &[u8], profile: Profile) -> Heard {
+    match body {
+        b"IIIII" => Heard::Reading(Reading::without_weight(Stability::Moving)),
+        b"NNNNN" => Heard::Reading(Reading::outside(Range::Under)),
+        b"SSSSS" => Heard::Reading(Reading::outside(Range::Over)),
+        digits => weigh(digits, profile).into(),
+    }
+}
+
+/// Thousandths of a kilogram, unless the settings know better.
+fn weigh(digits: &[u8], profile: Profile) -> Result<Reading, Garbled> {
+    if digits.len() != 5 {
+        return Err(Garbled::Layout("other than five characters between STX and ETX"));
+    }
+    let digits = number::digits(digits)?;
+    let unit = profile.unit.unwrap_or(Unit::Kilogram);
+    let implied = if unit == Unit::Gram { 0 } else { 3 };
+    let quantity = Quantity::new(false, digits, profile.decimals.unwrap_or(implied).min(5), unit);
+    Ok(Reading::of(quantity, Stability::Stable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(body: &[u8], unit: Option<Unit>, decimals: Option<u8>) -> Option<String> {
+        match read(body, Profile { unit, decimals }) {
+            Heard::Reading(reading) => reading.quantity.map(|sent| format!("{sent} {}", sent.unit())),
+            Heard::Answer(_) | Heard::Garbled(_) => None,
+        }
+    }
+
+    #[test]
+    fn the_point_is_implied_or_configured() {
+        assert_eq!(shown(b"01235", None, None).as_deref(), Some("1.235 kg"));
+        assert_eq!(shown(b"01235", Some(Unit::Gram), None).as_deref(), Some("1235 g"));
+        assert_eq!(shown(b"01235", None, Some(2)).as_deref(), Some("12.35 kg"));
+    }
+
+    #[test]
+    fn letters_and_lost_digits_are_no_weight() {
+        for body in
+            [b"IIIII".as_slice(), b"NNNNN", b"SSSSS", b"0123", b"012355", b" 1235", b"IIII1", b"I1235", b""]
+        {
+            assert_eq!(shown(body, None, None), None, "{body:?}");
+        }
+    }
+}
