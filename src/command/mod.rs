@@ -45,7 +45,7 @@ enum Command {
     Decode(decode::Arguments),
     /// Show live readings of the scale with the raw bytes in hex beside them.
     Watch(watch::Arguments),
-    /// List serial ports and cameras with stable names, formats, and who holds them.
+    /// List serial ports and cameras with the names that survive a replug, their modes, and who holds them.
     Devices(devices::Arguments),
     /// Take one picture through the whole camera and picture path.
     Capture(capture::Arguments),
