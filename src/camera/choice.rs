@@ -222,7 +222,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_scene_that_never_rests_is_taken_at_the_limit_and_marked() {
         let still = Choice { still: Duration::from_millis(60), ..CHOICE };
-        let restless = (1..40).map(|n: u64| frame(n, 1_000 + n * 30, if n % 2 == 0 { 20 } else { 0 }, 5));
+        let restless =
+            (1..40).map(|n: u64| frame(n, 1_000 + n * 30, if n.is_multiple_of(2) { 20 } else { 0 }, 5));
         let (sequence, stood, at) = play(still, restless.collect()).await;
         // The first frame is of 1030 ms; the last within half a second of it is of 1510 ms.
         assert_eq!((sequence, stood, at), (17, Some(false), 1_540));

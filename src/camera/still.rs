@@ -20,6 +20,8 @@ pub(super) struct Small {
 }
 
 const BLOCK: usize = 8;
+/// The largest mode that the settings allow.
+const LARGEST: (usize, usize) = (7_680, 4_320);
 
 /// How far a block's brightness, of 255 steps, may differ between two frames and still count as the same.
 /// Noise of four steps a pixel averages out to half a step in a block; compression at usual qualities moves
@@ -41,7 +43,11 @@ impl Small {
     fn of_jpeg(bytes: &[u8]) -> Option<Self> {
         // Cameras may leave the standard Huffman tables out; reading the file puts them in.
         let file = jpeg::Image::read(bytes).ok()?.pieces().concat();
-        let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::Luma);
+        // A header may claim anything; no mode of a camera is larger than the settings allow.
+        let options = DecoderOptions::default()
+            .jpeg_set_out_colorspace(ColorSpace::Luma)
+            .set_max_width(LARGEST.0)
+            .set_max_height(LARGEST.1);
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&file), options);
         let luma = decoder.decode().ok()?;
         Self::reduce(&luma, decoder.dimensions()?, 1)

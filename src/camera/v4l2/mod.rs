@@ -70,6 +70,8 @@ pub(super) struct V4l2 {
     /// The sequence of the newest frame: it counts on when the camera is opened again.
     sequence: u64,
     opened: bool,
+    /// Whether the camera was not there when it was last tried.
+    is_absent: bool,
     /// The mode that was told last.
     mode: Option<Mode>,
 }
@@ -96,6 +98,7 @@ impl V4l2 {
             ladder: Ladder::default(),
             sequence: 0,
             opened: false,
+            is_absent: false,
             mode: None,
         }
     }
@@ -144,7 +147,12 @@ impl V4l2 {
         }
     }
 
-    fn explain(&self, fault: &Fault) -> String {
+    fn explain(&mut self, fault: &Fault) -> String {
+        self.is_absent = fault.is_absent();
+        if self.is_absent && self.opened {
+            // It was there before: its absence is one event, whichever step met it.
+            return sentence(&fault::unplugged(), &self.place.name(), &[]);
+        }
         let holders = if fault.is_busy() { self.place.holders() } else { Vec::new() };
         sentence(fault, &self.place.name(), &holders)
     }
@@ -187,8 +195,10 @@ impl Driver for V4l2 {
         }
     }
 
+    /// Looking for a camera that is not there costs next to nothing, and the shop waits for the one that is
+    /// plugged in again. One that is there and fails needs peace.
     fn longest_pause(&self) -> Duration {
-        Duration::from_secs(5)
+        Duration::from_secs(if self.is_absent { 1 } else { 5 })
     }
 }
 

@@ -102,6 +102,10 @@ impl World {
         self.script.borrow_mut().extend(acts);
     }
 
+    pub(super) fn unplug(&self) {
+        self.plugged.set(false);
+    }
+
     fn pass(&self, time: Duration) {
         self.nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap(), Ordering::Relaxed);
     }

@@ -218,10 +218,14 @@ fn an_unplugged_camera_is_closed_at_once_and_opened_when_it_is_back() {
 }
 
 #[test]
-fn a_missing_camera_says_so() {
+fn a_camera_that_never_was_is_missing_and_one_that_was_is_unplugged_for_as_long_as_it_takes() {
     let mut stage = Stage::new([one(good(0)), Act::Unplug]);
-    stage.lost();
+    let unplugged = stage.lost();
+    assert_eq!((stage.lost(), stage.driver.longest_pause()), (unplugged, Duration::from_secs(1)));
+    let mut stage = Stage::new([]);
+    stage.world.unplug();
     assert!(stage.lost().contains("is not there: plug it in"));
+    assert_eq!(stage.driver.longest_pause(), Duration::from_secs(1));
 }
 
 #[test]
