@@ -15,7 +15,7 @@ mod pictures;
 use std::sync::Arc;
 
 use jpeg_encoder::SamplingFactor;
-use pictures::{Kind, camera_kinds, photographs, texture, without_tables};
+use pictures::{Kind, camera_kinds, photographs, samples, texture, without_tables};
 use scalecam::camera::{Frame, PixelFormat};
 use scalecam::jpeg::Image;
 use scalecam::picture::{Mode, Picture, Settings, Unfit, prepare};
@@ -32,19 +32,6 @@ fn settings(text: &str) -> Settings {
 
 fn file(picture: &Picture) -> Vec<u8> {
     picture.parts().collect::<Vec<_>>().concat()
-}
-
-/// The samples of a file, interleaved YCbCr or grey.
-fn samples(file: &[u8]) -> (u32, u32, Vec<u8>) {
-    use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
-    let mut decoder = zune_jpeg::JpegDecoder::new(ZCursor::new(file));
-    decoder.decode_headers().unwrap();
-    let grey = decoder.info().unwrap().components == 1;
-    let space = if grey { ColorSpace::Luma } else { ColorSpace::YCbCr };
-    decoder.set_options(DecoderOptions::default().jpeg_set_out_colorspace(space));
-    let samples = decoder.decode().unwrap();
-    let (width, height) = decoder.dimensions().unwrap();
-    (width as u32, height as u32, samples)
 }
 
 /// The mean distance of two rows of samples.

@@ -7,16 +7,23 @@
 //! [`whole`] is the check for every frame of a stream: it looks at both ends only. [`Image::read`] walks the
 //! segments and is for the one frame that is chosen.
 
+mod bits;
+mod blocks;
+mod crop;
 mod damage;
 mod header;
+mod huffman;
 mod rect;
+mod scan;
 mod segments;
 mod tables;
 mod walk;
 
+pub use crop::{Cropped, crop, verify};
 pub use damage::Damage;
 pub use header::{Coding, Component, Header};
 pub use rect::Rect;
+pub use scan::{Closed, Unusual};
 pub use tables::STANDARD_TABLES;
 pub use walk::Image;
 
