@@ -1,13 +1,15 @@
-//! The blocks of a scan, one at a time: passed over, or copied bit for bit.
+//! The blocks of a scan, one at a time: passed over, copied bit for bit, or read.
 //!
 //! What the AC coefficients' codes say does not depend on the blocks around them, so a block that moves to
 //! another place in the picture needs a new DC difference only.
 
 use super::bits::{Reader, Writer};
-use super::huffman::{END_OF_BLOCK, Lookup};
+use super::decode::Slot;
+use super::huffman::{END_OF_BLOCK, Entry, Lookup};
+use super::idct::Block;
 
 /// Coefficients of a block.
-const COEFFICIENTS: u32 = 64;
+const COEFFICIENTS: usize = 64;
 
 /// Reads the difference of a block's DC coefficient to the one before (T.81, F.2.2.1).
 #[inline]
@@ -34,30 +36,56 @@ fn value(ahead: u64, size: u8) -> i32 {
 /// Passes over a block's AC coefficients; nothing if they are not coded as any block's can be.
 #[inline]
 pub(super) fn skip_ac(reader: &mut Reader<'_>, table: &Lookup) -> Option<()> {
-    each_ac(reader, table, |_, _| {})
+    each_ac(reader, table, |_, _, _| Some(()))
 }
 
 /// Copies the codes of a block's AC coefficients.
 #[inline]
 pub(super) fn copy_ac(reader: &mut Reader<'_>, table: &Lookup, writer: &mut Writer) -> Option<()> {
-    each_ac(reader, table, |ahead, total| writer.put(ahead >> (64 - total), total))
+    each_ac(reader, table, |ahead, entry, _| {
+        let total = u32::from(entry.total);
+        writer.put(ahead >> (64 - total), total);
+        Some(())
+    })
 }
 
+/// Reads a block's AC coefficients into a block of zeros.
 #[inline]
-fn each_ac(reader: &mut Reader<'_>, table: &Lookup, mut coded: impl FnMut(u64, u32)) -> Option<()> {
+pub(super) fn read_ac(
+    reader: &mut Reader<'_>,
+    table: &Lookup,
+    slots: &[Slot; 64],
+    block: &mut Block,
+) -> Option<()> {
+    each_ac(reader, table, |ahead, entry, behind| {
+        if entry.size > 0 {
+            let slot = slots.get(behind.checked_sub(1)?)?;
+            let value = i16::try_from(value(ahead << entry.code, entry.size)).unwrap_or_default();
+            *block.get_mut(usize::from(slot.place))? = f32::from(value) * slot.step;
+        }
+        Some(())
+    })
+}
+
+/// Goes over the codes of a block's AC coefficients, with the bits from there on and the place behind each.
+#[inline]
+fn each_ac(
+    reader: &mut Reader<'_>,
+    table: &Lookup,
+    mut coded: impl FnMut(u64, Entry, usize) -> Option<()>,
+) -> Option<()> {
     let mut place = 1;
     while place < COEFFICIENTS {
         reader.refill();
-        let entry = table.entry(reader.ahead());
-        let total = u32::from(entry.total);
-        if total == 0 {
+        let (ahead, entry) = (reader.ahead(), table.entry(reader.ahead()));
+        if entry.total == 0 {
             return None;
         }
-        coded(reader.ahead(), total);
-        reader.skip(total);
-        place += u32::from(entry.advance);
+        place += usize::from(entry.advance);
+        reader.skip(entry.total.into());
+        coded(ahead, entry, place)?;
     }
-    (place == COEFFICIENTS || place > u32::from(END_OF_BLOCK)).then_some(())
+    (place == COEFFICIENTS || place > usize::from(END_OF_BLOCK)).then_some(())
 }
 
 /// The category of a difference, which is the symbol of its code, and the bits behind that (T.81, F.1.2.1).

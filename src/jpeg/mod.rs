@@ -9,10 +9,14 @@
 
 mod bits;
 mod blocks;
+mod course;
 mod crop;
 mod damage;
+mod decode;
 mod header;
 mod huffman;
+mod idct;
+mod plane;
 mod rect;
 mod scan;
 mod segments;
@@ -21,7 +25,11 @@ mod walk;
 
 pub use crop::{Cropped, crop, verify};
 pub use damage::Damage;
+pub use decode::{Decoded, decode};
 pub use header::{Coding, Component, Header};
+pub use idct::Scale;
+pub use plane::Plane;
+pub(crate) use plane::length;
 pub use rect::Rect;
 pub use scan::{Closed, Unusual};
 pub use tables::STANDARD_TABLES;

@@ -1,6 +1,5 @@
 //! A baseline picture in one scan, laid open down to its blocks: what every camera sends.
 
-use super::bits::Reader;
 use super::header::{Coding, Header};
 use super::huffman::{Class, Table, next_table};
 use super::segments::{Cursor, marker};
@@ -19,6 +18,9 @@ pub enum Unusual {
     /// Several scans, one for each component or so.
     #[error("it comes in several scans")]
     Scans,
+    /// Colours other than grey or YCbCr.
+    #[error("its colours are not those that cameras send")]
+    Colours,
     /// A Huffman table without the code for the end of a block.
     #[error("its Huffman tables have no code for the end of a block")]
     Tables,
@@ -153,6 +155,23 @@ impl<'a> Scan<'a> {
         (8 * u32::from(across), 8 * u32::from(down))
     }
 
+    /// Whether the components are luminance alone, or with blue and red difference.
+    ///
+    /// Three components are that unless an Adobe segment, or their names, say that they are red, green and blue.
+    pub(super) fn is_grey_or_ycbcr(&self) -> bool {
+        match self.header.components() {
+            [_] => true,
+            [first, second, third] => {
+                let transformed = self.adobe.is_none_or(|adobe| adobe.get(11) == Some(&1));
+                let rgb = !self.jfif && [first.id, second.id, third.id] == *b"RGB";
+                let in_order =
+                    self.channels.iter().map(|channel| channel.id).eq([first.id, second.id, third.id]);
+                transformed && !rgb && in_order
+            }
+            _ => false,
+        }
+    }
+
     /// How many coding units there are across and down.
     pub(super) fn units(&self) -> (u32, u32) {
         let (across, down) = self.unit();
@@ -183,44 +202,5 @@ impl<'a> Scan<'a> {
         let dc = self.dc.get(usize::from(channel.dc))?.as_ref()?;
         let ac = self.ac.get(usize::from(channel.ac))?.as_ref()?;
         Some((dc, ac))
-    }
-}
-
-/// The way through the units of a scan, over its restart markers.
-pub(super) struct Course<'a> {
-    pub(super) reader: Reader<'a>,
-    interval: u32,
-    /// Units up to the next restart marker; never reached without an interval.
-    left: u32,
-}
-
-impl<'a> Course<'a> {
-    pub(super) fn new(scan: &Scan<'a>) -> Self {
-        let interval = match scan.restart_interval {
-            0 => u32::MAX,
-            interval => u32::from(interval),
-        };
-        Self { reader: Reader::new(scan.data), interval, left: interval }
-    }
-
-    /// Goes on to the next unit: whether it begins anew behind a restart marker. Nothing if the data before
-    /// the marker are not exactly those of its units.
-    #[inline]
-    pub(super) fn step(&mut self) -> Option<bool> {
-        if self.left > 0 {
-            self.left -= 1;
-            return Some(false);
-        }
-        self.left = self.interval - 1;
-        let rest = self.reader.clone().finish()?;
-        // The walk has been here before: this is the restart marker whose turn it is.
-        let filling = rest.iter().take_while(|&&byte| byte == 0xFF).count();
-        self.reader = Reader::new(rest.get(filling + 1..)?);
-        Some(true)
-    }
-
-    /// Whether the scan ends here.
-    pub(super) fn is_over(self) -> bool {
-        self.reader.finish().is_some()
     }
 }
