@@ -22,7 +22,7 @@ use crate::camera::{Frame, PixelFormat};
 use crate::jpeg::{self, Closed, Damage, Image, Rect, STANDARD_TABLES, Unusual};
 
 /// A picture ready to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Picture {
     width: u32,
     height: u32,
@@ -57,12 +57,20 @@ impl std::fmt::Display for Remark {
 }
 
 /// The picture's JPEG file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum File {
     /// The camera's bytes, and where the standard tables go if it left them out.
     Camera { frame: Arc<Frame>, head: Range<usize>, tables: &'static [u8], tail: Range<usize> },
     /// Coded here.
     Coded(Vec<u8>),
+}
+
+/// Without its bytes: pictures are in no log.
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { width, height, mode, remark, .. } = self;
+        write!(f, "Picture({width}x{height}, {}, {remark:?}, {} bytes)", mode.name(), self.len())
+    }
 }
 
 impl Picture {
