@@ -175,7 +175,7 @@ async fn picture_of(
             let at_hand = shop.clock.now();
             after = frame.taken;
             let (sequence, settings) = (frame.sequence, shop.picture.clone());
-            let made = if settings.mode == picture::Mode::Pass {
+            let made = if settings.is_light() {
                 picture::prepare(&frame, &settings)
             } else {
                 // Milliseconds of computing would hold up the readings.
