@@ -63,6 +63,8 @@ pub struct Scale {
     pub profile: Profile,
     /// The division, if it is set.
     pub division: Option<Division>,
+    /// The file with the checksums that the scale may demand, if it is set.
+    pub checksum_file: Option<PathBuf>,
 }
 
 impl PartialEq for Family {
@@ -165,6 +167,7 @@ impl Config {
             family: self.scale.family,
             profile: self.scale.profile,
             hold: rules.settle.max(rules.settle_unflagged),
+            checksum_file: self.scale.checksum_file.clone(),
         }
     }
 
@@ -222,6 +225,7 @@ struct ScaleTable {
     unit: Option<Unit>,
     decimals: Option<Decimals>,
     division_g: Option<Grams>,
+    checksum_file: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -315,6 +319,7 @@ impl ScaleTable {
             division: self
                 .division_g
                 .and_then(|grams| Division::from_micrograms(grams.0.micrograms().unsigned_abs())),
+            checksum_file: self.checksum_file,
         })
     }
 }

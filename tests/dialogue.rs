@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use scalecam::scale::dialogue::{Dialogue, Event, NotShown, Step};
-use scalecam::scale::{Family, Garbled, Heard, Profile};
+use scalecam::scale::{Family, Garbled, Heard, Profile, Terms};
 use scalecam::stamp::Stamp;
 
 fn at(ms: u64) -> Stamp {
@@ -13,7 +13,13 @@ fn at(ms: u64) -> Stamp {
 }
 
 fn begin(protocol: &str) -> Dialogue {
-    Dialogue::begin(Family::named(protocol).unwrap(), &Profile::default(), Duration::ZERO, at(0))
+    Dialogue::begin(
+        Family::named(protocol).unwrap(),
+        &Profile::default(),
+        &Terms::default(),
+        Duration::ZERO,
+        at(0),
+    )
 }
 
 fn hear(dialogue: &mut Dialogue, bytes: &[u8], ms: u64) -> Vec<Event> {

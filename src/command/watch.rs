@@ -65,6 +65,12 @@ async fn show(arguments: &Arguments, config: &Config, mut queue: mpsc::Receiver<
             }
             Some(Event::Lost(trouble, _)) => say(trouble),
             Some(Event::Said(dialogue::Event::Silent(_))) => say("the scale says nothing"),
+            Some(Event::Said(dialogue::Event::Barred(why, _))) => say(why),
+            Some(Event::Said(dialogue::Event::Unchanged(_))) => note(arguments, "the load is unchanged"),
+            Some(Event::Said(dialogue::Event::Empty(_))) => {
+                note(arguments, "the plate is empty, says the silence")
+            }
+            Some(Event::Said(dialogue::Event::Anew(_))) => note(arguments, "another load"),
             Some(Event::Said(dialogue::Event::Shown(_))) => {}
             Some(Event::Said(dialogue::Event::Frame(frame, _))) => {
                 frames += 1;
@@ -79,6 +85,13 @@ async fn show(arguments: &Arguments, config: &Config, mut queue: mpsc::Receiver<
                 }
             }
         }
+    }
+}
+
+/// What a scale says without a frame: for people, not for programs.
+fn note(arguments: &Arguments, text: &str) {
+    if !arguments.json {
+        say(text);
     }
 }
 

@@ -161,6 +161,18 @@ impl Lane {
                 }
                 Heard::Answer(_) => {}
             },
+            Event::Said(dialogue::Event::Unchanged(at)) => self.unchanged(at),
+            Event::Said(dialogue::Event::Empty(at)) => {
+                self.scale_is(ScaleState::Speaking);
+                self.present = None;
+                self.hear(Load::AtZero, at);
+            }
+            Event::Said(dialogue::Event::Anew(at)) => self.detector.anew(at),
+            Event::Said(dialogue::Event::Barred(why, at)) => {
+                self.present = None;
+                self.hear(Load::Outside, at);
+                self.scale_is(ScaleState::Unreadable(why.to_string()));
+            }
             Event::Said(dialogue::Event::Shown(_)) => {}
         }
     }
@@ -173,6 +185,24 @@ impl Lane {
         // Whoever weighs already hears of it first; the weighing that begins now reads on from the next.
         let _ = self.loads.send((load, at));
         self.present = Some((reading, at));
+        self.note_phase();
+        if let Some(settled) = settled
+            && !self.manual
+        {
+            self.begin(&settled);
+        }
+        self.answer_asks(false);
+    }
+
+    /// The scale says that the load is still the one it weighed last, which it does not weigh again.
+    fn unchanged(&mut self, at: Stamp) {
+        self.garbled = 0;
+        self.scale_is(ScaleState::Speaking);
+        let Some((load, settled)) = self.detector.unchanged(at) else { return };
+        let _ = self.loads.send((load, at));
+        if let Some((_, told)) = &mut self.present {
+            *told = at;
+        }
         self.note_phase();
         if let Some(settled) = settled
             && !self.manual

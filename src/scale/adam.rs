@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
-use super::{Answer, Family, Framing, Garbled, Heard, Line, Profile, Reading, Stability, Talk, number};
+use super::{
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Reading, Stability, Talk, exchange, number,
+};
 
 /// Adam Equipment.
 ///
@@ -16,9 +18,9 @@ pub(super) static FAMILY: Family = Family {
     name: "adam",
     title: "Adam Equipment CPWplus, AZextra",
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
-    talk: Talk::Poll {
-        // the gross weight; `T` reads the tare of one model and sets that of the other, so it is never sent
-        request: b"G\r\n",
+    talk: Talk::Converse {
+        // `T` reads the tare of one model and sets that of the other, so it is never sent
+        script: |_| Box::<exchange::Adam>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(500),

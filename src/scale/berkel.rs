@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use super::block::{Block, BlockDecoder};
-use super::{Answer, Family, Framing, Garbled, Line, Profile, Range, Reading, Stability, Talk, number};
+use super::{
+    Answer, Family, Framing, Garbled, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+};
 use crate::weight::{Quantity, Unit};
 
 /// Berkel, and scales that stand in for one.
@@ -15,9 +17,8 @@ pub(super) static FAMILY: Family = Family {
     name: "berkel",
     title: "Berkel; Ohaus Aviator and CAS PD-II (ECR types 0 and 1) in its place",
     line: Line { baud: 2400, framing: Framing::SevenEvenOne },
-    talk: Talk::Poll {
-        // "is there data?"; the data itself is fetched by DC1 and confirmed by sending it back
-        request: b"\x05",
+    talk: Talk::Converse {
+        script: |_| Box::<exchange::Berkel>::default(),
         unhurried: Duration::from_millis(250),
         brisk: Duration::from_millis(150),
         answer_within: Duration::from_millis(500),

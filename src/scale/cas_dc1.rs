@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use super::block::{Block, BlockDecoder};
 use super::dialog::acknowledgement;
-use super::{Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number};
+use super::{
+    Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+};
 
 /// CAS as ECR type 6, and those that copied it.
 pub(super) static FAMILY: Family = Family {
     name: "cas-dc1",
     title: "CAS PD-II (ECR type 6), SW-II, AP-1; Ohaus Aviator; Mertech CAS-M; Samsung ER-670",
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
-    talk: Talk::Poll {
-        // the scale answers ACK and then waits for DC1; some send the weight for DC1 alone
-        request: b"\x05",
+    talk: Talk::Converse {
+        script: |_| Box::<exchange::Cas>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::from_millis(150),
         answer_within: Duration::from_millis(300),

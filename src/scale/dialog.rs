@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::envelope::{Envelope, EnvelopeDecoder};
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Answer, Display, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk,
+    exchange, number,
 };
 use crate::weight::{Quantity, Unit};
 
@@ -20,16 +21,15 @@ pub(super) static FAMILY: Family = Family {
     name: "dialog-06",
     title: "Mettler Toledo Ariva, Viva, Diva, Tiger; Bizerba; Dibal DPOS400; Cely PI100; Ohaus Aviator",
     line: Line { baud: 9600, framing: Framing::SevenOddOne },
-    talk: Talk::Poll {
-        // asks for the result; without a price before it the scale says that there is none
-        request: b"\x04\x05",
+    talk: Talk::Converse {
+        script: |terms| Box::new(exchange::Dialog::new(terms.checksums.clone())),
         unhurried: Duration::from_millis(250),
         brisk: Duration::from_millis(200),
         answer_within: Duration::from_millis(500),
     },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    display: Some(Display { show: exchange::show_record, clear: b"" }),
     decoder: |profile| Box::new(EnvelopeDecoder::new(ENVELOPE, *profile)),
     samples: &[
         b"\x0202\x1B3\x1B01235\x1B000299\x1B000369\x03",

@@ -4,9 +4,11 @@
 //! changes, and back to back as soon as something does, so that an idle lane costs nothing and a settling
 //! load is seen at the speed of the line. Nothing is ever sent that changes the scale.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Answer, Decoder, Display, Family, Frame, Garbled, Heard, Profile, Reading, Stability, Talk};
+use super::exchange::{Exchange, Next, Question, Task, Terms};
+use super::{Decoder, Family, Frame, Garbled, Heard, Profile, Reading, Stability, Talk};
 use crate::stamp::Stamp;
 
 /// A frame whose next byte is later than this was cut. FTDI adapters hold bytes back for up to 16 ms and a
@@ -27,10 +29,31 @@ const TEXT_ANSWER: Duration = Duration::from_millis(500);
 pub enum Event {
     /// A frame arrived; the moment is that of its last byte.
     Frame(Frame, Stamp),
+    /// The scale says that the load is still the one it weighed last.
+    Unchanged(Stamp),
+    /// The scale says, by the silence that it keeps for that, that nothing is on the plate.
+    Empty(Stamp),
+    /// The reading that follows is of other goods than the last one: the scale tells each load once.
+    Anew(Stamp),
+    /// The scale answers and will not weigh.
+    Barred(Bar, Stamp),
     /// The scale has said nothing for too long.
     Silent(Stamp),
     /// What became of the text that was sent to the display.
     Shown(Result<(), NotShown>),
+}
+
+/// Why a scale that answers will not weigh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Bar {
+    /// It wants to know that the till is the one it was approved with.
+    #[error(
+        "the scale demands checksums: set scale.checksum_file to those agreed with its maker, or switch the demand off in its menu"
+    )]
+    ChecksumsWanted,
+    /// It was not satisfied.
+    #[error("the scale refused the checksums: they are not those agreed with its maker")]
+    ChecksumsRefused,
 }
 
 /// Why a text is not on the scale's display.
@@ -66,32 +89,39 @@ pub enum Step {
 enum Turn {
     /// Nothing is outstanding; the next request is due then.
     Idle { ask_at: Stamp },
-    /// A request for the weight is outstanding.
-    AwaitingWeight { asked: Stamp, until: Stamp },
-    /// A text is outstanding; `told` if someone waits to hear what became of it.
-    AwaitingText { until: Stamp, told: bool },
+    /// An answer is outstanding; `mute` while not one byte of it has come.
+    Awaiting { asked: Asked, until: Stamp, mute: bool },
     /// An answer was missed: let the line fall quiet.
     Draining { since: Stamp },
 }
 
-/// A text for the display.
-#[derive(Clone, Debug)]
-struct Text {
-    bytes: Vec<u8>,
-    told: bool,
+/// What an answer is awaited to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// A question for the weight, begun then.
+    Weight(Stamp),
+    /// A text; `told` if someone waits to hear what became of it.
+    Text { told: bool },
 }
 
 /// The conversation with one scale.
 pub struct Dialogue {
     talk: Talk,
-    display: Option<Display>,
+    has_display: bool,
     decoder: Box<dyn Decoder>,
+    script: Box<dyn Exchange>,
     /// How long readings must stay the same before polling is unhurried.
     calm_after: Duration,
     turn: Turn,
-    text: Option<Text>,
+    text: Option<Task>,
+    /// What the exchange says next.
+    saying: Option<Vec<u8>>,
+    /// What the agent is told before anything else happens.
+    telling: VecDeque<Event>,
     missed: u32,
     silent: bool,
+    /// The next report was left from before the port was opened.
+    stale: bool,
     last_byte: Stamp,
     last_frame: Stamp,
     last_reading: Option<Reading>,
@@ -111,16 +141,25 @@ impl Dialogue {
     /// A conversation that begins now on a line that was just opened. `hold` is the longest time that the
     /// settling of a load may take after its last change; polling stays brisk for that long.
     #[must_use]
-    pub fn begin(family: &Family, profile: &Profile, hold: Duration, now: Stamp) -> Self {
+    pub fn begin(family: &Family, profile: &Profile, terms: &Terms, hold: Duration, now: Stamp) -> Self {
+        let script: Box<dyn Exchange> = match family.talk {
+            Talk::Poll { request, .. } => Box::new(Question::new(request, family.display)),
+            Talk::Converse { script, .. } => script(terms),
+            Talk::Stream { .. } | Talk::Reports => Box::new(Question::new(b"", family.display)),
+        };
         Self {
             talk: family.talk,
-            display: family.display,
+            has_display: family.display.is_some(),
             decoder: (family.decoder)(profile),
+            script,
             calm_after: hold + Duration::from_secs(1),
             turn: Turn::Idle { ask_at: now },
             text: None,
+            saying: None,
+            telling: VecDeque::new(),
             missed: 0,
             silent: false,
+            stale: matches!(family.talk, Talk::Reports),
             last_byte: now,
             last_frame: now,
             last_reading: None,
@@ -130,51 +169,69 @@ impl Dialogue {
 
     /// Queues a text for the display; the next free turn sends it. A text that still waits is superseded.
     pub fn show(&mut self, text: &str) -> Option<Event> {
-        let display = self.display?;
-        self.queue(Text { bytes: (display.show)(text), told: true })
+        self.queue(Task::Show(text.to_owned()))
     }
 
     /// Gives the display back to the weight.
     pub fn clear(&mut self) -> Option<Event> {
-        let display = self.display?;
-        self.queue(Text { bytes: display.clear.to_vec(), told: false })
+        self.queue(Task::Clear)
     }
 
-    fn queue(&mut self, text: Text) -> Option<Event> {
-        let superseded = self.text.replace(text).is_some_and(|old| old.told);
+    fn queue(&mut self, text: Task) -> Option<Event> {
+        if !self.has_display {
+            return None;
+        }
+        let superseded = self.text.replace(text).is_some_and(|old| old != Task::Clear);
         superseded.then_some(Event::Shown(Err(NotShown::Superseded)))
     }
 
     /// Takes a byte that arrived at that moment.
     pub fn hear(&mut self, byte: u8, at: Stamp) -> Vec<Event> {
-        let mut events: Vec<Event> = self.cut_if_late(at).into_iter().collect();
+        let mut events = Vec::new();
+        self.cut_if_late(at, &mut events);
         self.last_byte = at;
+        if let Turn::Awaiting { mute, .. } = &mut self.turn {
+            *mute = false;
+        }
         if let Some(frame) = self.decoder.push(byte) {
-            events.extend(self.take(frame, at));
+            self.take(frame, at, &mut events);
         }
         events
     }
 
-    fn take(&mut self, frame: Frame, at: Stamp) -> Vec<Event> {
+    /// Takes a whole report that arrived at that moment: no frame reaches over its ends.
+    pub fn hear_report(&mut self, report: &[u8], at: Stamp) -> Vec<Event> {
         let mut events = Vec::new();
+        self.fell_silent(&mut events);
+        for &byte in report {
+            events.extend(self.hear(byte, at));
+        }
+        self.fell_silent(&mut events);
+        if std::mem::take(&mut self.stale) { Vec::new() } else { events }
+    }
+
+    fn take(&mut self, frame: Frame, at: Stamp, events: &mut Vec<Event>) {
         match &frame.heard {
-            Heard::Reading(reading) => {
-                self.note(reading, at);
-                self.answered(at);
-            }
-            Heard::Garbled(_) => {
-                self.same_since = at;
-                self.answered(at);
-            }
-            Heard::Answer(answer) => events.extend(self.take_answer(answer, at)),
+            Heard::Reading(reading) => self.note(reading, at),
+            Heard::Garbled(_) => self.same_since = at,
+            Heard::Answer(_) => {}
         }
         if !matches!(frame.heard, Heard::Garbled(_)) {
-            self.missed = 0;
-            self.silent = false;
-            self.last_frame = at;
+            self.alive(at);
         }
-        events.push(Event::Frame(frame, at));
-        events
+        match self.turn {
+            Turn::Awaiting { .. } => {
+                let next = self.script.hear(frame, at, events);
+                self.go_on(next, at, events);
+            }
+            Turn::Idle { .. } | Turn::Draining { .. } => self.script.overhear(frame, at, events),
+        }
+    }
+
+    fn alive(&mut self, at: Stamp) {
+        self.missed = 0;
+        self.silent = false;
+        self.last_frame = at;
     }
 
     /// Remembers since when the readings have been the same.
@@ -186,55 +243,112 @@ impl Dialogue {
         self.last_reading = Some(reading.clone());
     }
 
-    fn answered(&mut self, at: Stamp) {
-        if let (Turn::AwaitingWeight { asked, .. }, Talk::Poll { unhurried, brisk, .. }) =
-            (self.turn, self.talk)
-        {
-            let calm = at.since(self.same_since) >= self.calm_after;
-            let ask_at = if calm { (asked + unhurried).max(at) } else { at + brisk };
-            self.turn = Turn::Idle { ask_at };
+    /// From one question to the next, unhurried and brisk, and how long an answer may take.
+    const fn pace(&self) -> (Duration, Duration, Duration) {
+        match self.talk {
+            Talk::Poll { unhurried, brisk, answer_within, .. }
+            | Talk::Converse { unhurried, brisk, answer_within, .. } => (unhurried, brisk, answer_within),
+            Talk::Stream { .. } | Talk::Reports => (QUIET, QUIET, TEXT_ANSWER),
         }
     }
 
-    fn take_answer(&mut self, answer: &Answer, at: Stamp) -> Option<Event> {
-        match self.turn {
-            Turn::AwaitingText { told, .. } => {
-                self.turn = Turn::Idle { ask_at: at };
-                let verdict = if answer.refused { Err(NotShown::Refused(answer.word)) } else { Ok(()) };
-                told.then_some(Event::Shown(verdict))
+    /// Does what the exchange says.
+    fn go_on(&mut self, next: Next, at: Stamp, events: &mut Vec<Event>) {
+        let (unhurried, brisk, answer_within) = self.pace();
+        let Turn::Awaiting { asked, until, mute } = self.turn else { return };
+        self.turn = match (next, asked) {
+            (Next::Wait, _) => Turn::Awaiting { asked, until, mute },
+            (Next::WaitFor(limit), _) => Turn::Awaiting { asked, until: at + limit, mute },
+            (Next::Say(bytes), _) => {
+                self.saying = Some(bytes);
+                Turn::Awaiting { asked, until: at + answer_within, mute: true }
             }
-            Turn::AwaitingWeight { .. } => {
-                // An answer without a weight where one was asked for: ask again, unhurriedly.
-                self.turn = Turn::Idle { ask_at: at + QUIET };
-                None
+            (Next::Done, Asked::Weight(asked)) => {
+                let calm = at.since(self.same_since) >= self.calm_after;
+                Turn::Idle { ask_at: if calm { (asked + unhurried).max(at) } else { at + brisk } }
             }
-            Turn::Idle { .. } | Turn::Draining { .. } => None,
+            (Next::Refused(_), Asked::Weight(_)) => Turn::Idle { ask_at: at + QUIET },
+            (Next::Missed, Asked::Weight(_)) => {
+                self.missed = self.missed.saturating_add(1);
+                self.same_since = at;
+                if self.missed >= MISSED_POLLS && !self.silent {
+                    self.silent = true;
+                    events.push(Event::Silent(at));
+                }
+                Turn::Draining { since: at }
+            }
+            (Next::Done, Asked::Text { told }) => {
+                events.extend(told.then_some(Event::Shown(Ok(()))));
+                Turn::Idle { ask_at: at }
+            }
+            (Next::Refused(word), Asked::Text { told }) => {
+                events.extend(told.then_some(Event::Shown(Err(NotShown::Refused(word)))));
+                Turn::Idle { ask_at: at }
+            }
+            (Next::Missed, Asked::Text { told }) => {
+                events.extend(told.then_some(Event::Shown(Err(NotShown::NoAnswer))));
+                Turn::Draining { since: at }
+            }
+        };
+    }
+
+    fn cut_if_late(&mut self, at: Stamp, events: &mut Vec<Event>) {
+        if at.since(self.last_byte) > INTER_BYTE {
+            self.fell_silent(events);
         }
     }
 
-    fn cut_if_late(&mut self, at: Stamp) -> Option<Event> {
-        if at.since(self.last_byte) > INTER_BYTE { self.cut() } else { None }
-    }
-
-    /// Gives up the frame that has begun, if one has.
-    fn cut(&mut self) -> Option<Event> {
+    /// Ends the frame that has begun, if one has: it is whole if it only waited for an end that not every scale
+    /// sends, otherwise it is cut.
+    fn fell_silent(&mut self, events: &mut Vec<Event>) {
         let raw = self.decoder.pending().to_vec();
         if raw.is_empty() {
-            return None;
+            return;
         }
-        self.decoder.reset();
-        self.same_since = self.last_byte;
-        Some(Event::Frame(Frame { raw, heard: Heard::Garbled(Garbled::Cut) }, self.last_byte))
+        if let Some(frame) = self.decoder.silence() {
+            self.take(frame, self.last_byte, events);
+        } else {
+            self.same_since = self.last_byte;
+            events.push(Event::Frame(Frame { raw, heard: Heard::Garbled(Garbled::Cut) }, self.last_byte));
+        }
     }
 
     /// What to do now.
     pub fn step(&mut self, now: Stamp) -> Step {
-        if let Some(cut) = self.cut_if_late(now) {
-            return Step::Tell(cut);
+        let mut events = Vec::new();
+        self.cut_if_late(now, &mut events);
+        self.telling.extend(events);
+        if let Some(event) = self.telling.pop_front() {
+            return Step::Tell(event);
         }
-        let next = match self.talk {
-            Talk::Stream { silent_after } => self.step_stream(now, silent_after),
-            Talk::Poll { .. } => self.step_poll(now),
+        if let Some(bytes) = self.saying.take() {
+            return Step::Send(bytes);
+        }
+        let next = match self.turn {
+            Turn::Idle { ask_at } => self.step_idle(ask_at, now),
+            Turn::Awaiting { until, .. } if now < until => Step::ListenUntil(until),
+            Turn::Awaiting { mute, .. } => {
+                let mut events = Vec::new();
+                let next = match self.script.missed(mute, now, &mut events) {
+                    // There is nothing left to wait for.
+                    Next::Wait | Next::WaitFor(_) => Next::Missed,
+                    next @ (Next::Say(_) | Next::Done | Next::Refused(_) | Next::Missed) => next,
+                };
+                self.go_on(next, now, &mut events);
+                self.telling.extend(events);
+                return self.step(now);
+            }
+            Turn::Draining { since } => {
+                let quiet_at = (since.max(self.last_byte) + QUIET).min(since + QUIET_LIMIT);
+                if now < quiet_at {
+                    return Step::ListenUntil(quiet_at);
+                }
+                self.turn = Turn::Idle { ask_at: now };
+                let mut events = Vec::new();
+                self.fell_silent(&mut events);
+                self.telling.extend(events);
+                return self.step(now);
+            }
         };
         match next {
             // A frame that has begun must be looked at again when it would be late.
@@ -245,69 +359,33 @@ impl Dialogue {
         }
     }
 
-    fn step_stream(&mut self, now: Stamp, silent_after: Duration) -> Step {
-        if let Some(text) = self.text.take() {
-            return Step::Send(text.bytes);
+    fn step_idle(&mut self, ask_at: Stamp, now: Stamp) -> Step {
+        if let Some(task) = self.text.take() {
+            let told = task != Task::Clear;
+            return self.send(&task, Asked::Text { told }, TEXT_ANSWER, now);
         }
-        let due = self.last_frame + silent_after;
-        if self.silent {
-            return Step::ListenUntil(now + silent_after);
+        match self.talk {
+            Talk::Reports => Step::ListenUntil(now + QUIET_LIMIT),
+            Talk::Stream { silent_after } if self.silent => Step::ListenUntil(now + silent_after),
+            Talk::Stream { silent_after } if now < self.last_frame + silent_after => {
+                Step::ListenUntil(self.last_frame + silent_after)
+            }
+            Talk::Stream { .. } => {
+                self.silent = true;
+                Step::Tell(Event::Silent(now))
+            }
+            Talk::Poll { .. } | Talk::Converse { .. } if now < ask_at => Step::ListenUntil(ask_at),
+            Talk::Poll { answer_within, .. } | Talk::Converse { answer_within, .. } => {
+                match self.script.hold_off(now) {
+                    Some(until) => Step::ListenUntil(until),
+                    None => self.send(&Task::Weigh, Asked::Weight(now), answer_within, now),
+                }
+            }
         }
-        if now < due {
-            return Step::ListenUntil(due);
-        }
-        self.silent = true;
-        Step::Tell(Event::Silent(now))
     }
 
-    fn step_poll(&mut self, now: Stamp) -> Step {
-        let Talk::Poll { request, answer_within, .. } = self.talk else {
-            return Step::ListenUntil(now);
-        };
-        match self.turn {
-            Turn::Idle { ask_at } => {
-                if let Some(Text { bytes, told }) = self.text.take() {
-                    self.turn = Turn::AwaitingText { until: now + TEXT_ANSWER, told };
-                    return Step::Send(bytes);
-                }
-                if now < ask_at {
-                    return Step::ListenUntil(ask_at);
-                }
-                self.turn = Turn::AwaitingWeight { asked: now, until: now + answer_within };
-                Step::Send(request.to_vec())
-            }
-            Turn::AwaitingWeight { until, .. } | Turn::AwaitingText { until, .. } if now < until => {
-                Step::ListenUntil(until)
-            }
-            Turn::AwaitingText { told, .. } => {
-                self.turn = Turn::Draining { since: now };
-                if told {
-                    Step::Tell(Event::Shown(Err(NotShown::NoAnswer)))
-                } else {
-                    Step::ListenUntil(now + QUIET)
-                }
-            }
-            Turn::AwaitingWeight { .. } => {
-                self.turn = Turn::Draining { since: now };
-                self.missed = self.missed.saturating_add(1);
-                self.same_since = now;
-                if self.missed >= MISSED_POLLS && !self.silent {
-                    self.silent = true;
-                    return Step::Tell(Event::Silent(now));
-                }
-                Step::ListenUntil(now + QUIET)
-            }
-            Turn::Draining { since } => {
-                let quiet_at = (since.max(self.last_byte) + QUIET).min(since + QUIET_LIMIT);
-                if now < quiet_at {
-                    return Step::ListenUntil(quiet_at);
-                }
-                self.turn = Turn::Idle { ask_at: now };
-                if let Some(cut) = self.cut() {
-                    return Step::Tell(cut);
-                }
-                self.step_poll(now)
-            }
-        }
+    fn send(&mut self, task: &Task, asked: Asked, limit: Duration, now: Stamp) -> Step {
+        self.turn = Turn::Awaiting { asked, until: now + limit, mute: true };
+        Step::Send(self.script.begin(task))
     }
 }

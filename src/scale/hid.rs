@@ -3,8 +3,6 @@
 //! Six bytes for each report: number, state, unit, a power of ten, and sixteen bits of magnitude. They come
 //! whole from the kernel and not over a serial line. Layout: USB-IF HID point-of-sale usage tables, usbscale.
 
-use std::time::Duration;
-
 use super::block::{Block, BlockDecoder};
 use super::{Family, Framing, Garbled, Line, Profile, Range, Reading, Stability, Talk};
 use crate::weight::{Quantity, Unit};
@@ -15,7 +13,7 @@ pub(super) static FAMILY: Family = Family {
     title: "USB scales without a serial port: DYMO, Stamps.com, Fairbanks SCB, Mettler Toledo PS, Pitney Bowes",
     // a hidraw device knows neither speed nor framing
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
-    talk: Talk::Stream { silent_after: Duration::from_secs(2) },
+    talk: Talk::Reports,
     sends_stability: true,
     sends_unit: true,
     display: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
 };
 use crate::weight::{Quantity, Unit};
 
@@ -17,9 +17,8 @@ pub(super) static FAMILY: Family = Family {
     name: "magellan",
     title: "Datalogic and PSC Magellan scanner-scales on a single cable",
     line: Line { baud: 9600, framing: Framing::SevenOddOne },
-    talk: Talk::Poll {
-        // the scale monitor, which is always answered; S11 is silent until the load rests
-        request: b"S14\r",
+    talk: Talk::Converse {
+        script: |_| Box::<exchange::Magellan>::default(),
         unhurried: Duration::from_millis(250),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(500),

@@ -8,9 +8,10 @@
 //! there is none, an answer to a command, or garbled. It is never silently zero and never the last weight.
 
 pub mod dialogue;
+mod exchange;
+mod talk;
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use crate::weight::{Division, NotANumber, Quantity, Unit, Weight};
 
@@ -39,7 +40,9 @@ mod toledo;
 mod toledo_continuous;
 pub mod report;
 
+pub use exchange::{Checksums, Exchange, Next, NotChecksums, Task, Terms};
 pub use hex::{NotHex, bytes_from_hex, hex_from_bytes};
+pub use talk::{Display, Framing, Line, Talk};
 
 /// Every protocol family the agent speaks.
 pub const FAMILIES: &[&Family] = &[
@@ -306,6 +309,9 @@ pub enum Garbled {
     /// The checksum does not match.
     #[error("the checksum does not match: a byte was changed on the line")]
     Checksum,
+    /// The scale did not say that the weight it got back is the one it sent.
+    #[error("the scale did not confirm the weight that was sent back to it: a byte was changed on the line")]
+    NotConfirmed,
     /// A frame began and the line fell silent.
     #[error("the frame was cut: the line fell silent in the middle of it")]
     Cut,
@@ -324,72 +330,4 @@ impl From<Result<Reading, Garbled>> for Heard {
     fn from(read: Result<Reading, Garbled>) -> Self {
         read.map_or_else(Self::Garbled, Self::Reading)
     }
-}
-
-/// Who speaks first, and how often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Talk {
-    /// The scale sends frames by itself; no valid frame for `silent_after` means that the cable is out.
-    Stream {
-        /// How long a working scale may say nothing.
-        silent_after: Duration,
-    },
-    /// The scale answers requests.
-    Poll {
-        /// The harmless request for the present weight.
-        request: &'static [u8],
-        /// From one request to the next while nothing happens.
-        unhurried: Duration,
-        /// From an answer to the next request while the load settles; zero is back to back.
-        brisk: Duration,
-        /// How long an answer may take before the request counts as missed.
-        answer_within: Duration,
-    },
-}
-
-/// How a family writes text on the scale's own display.
-#[derive(Clone, Copy, Debug)]
-pub struct Display {
-    /// The bytes that show a text.
-    pub show: fn(&str) -> Vec<u8>,
-    /// The bytes that give the display back to the weight.
-    pub clear: &'static [u8],
-}
-
-/// Speed and framing of a serial line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Bits a second.
-    pub baud: u32,
-    /// Data bits, parity, stop bits.
-    pub framing: Framing,
-}
-
-/// The framings that scales use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-pub enum Framing {
-    /// 7 data bits, even parity, 1 stop bit.
-    #[serde(rename = "7E1")]
-    SevenEvenOne,
-    /// 7 data bits, odd parity, 1 stop bit.
-    #[serde(rename = "7O1")]
-    SevenOddOne,
-    /// 7 data bits, even parity, 2 stop bits.
-    #[serde(rename = "7E2")]
-    SevenEvenTwo,
-    /// 7 data bits, no parity, 2 stop bits.
-    #[serde(rename = "7N2")]
-    SevenNoneTwo,
-    /// 8 data bits, no parity, 1 stop bit.
-    #[serde(rename = "8N1")]
-    EightNoneOne,
-    /// 8 data bits, no parity, 2 stop bits.
-    #[serde(rename = "8N2")]
-    EightNoneTwo,
-    /// 8 data bits, even parity, 1 stop bit.
-    #[serde(rename = "8E1")]
-    EightEvenOne,
-    /// 8 data bits, odd parity, 1 stop bit.
-    #[serde(rename = "8O1")]
-    EightOddOne,
 }

@@ -132,7 +132,7 @@ fn show(text: &str) -> Vec<u8> {
 }
 
 /// The nearest character that every display of the family has.
-fn plain(character: char) -> u8 {
+pub(super) fn plain(character: char) -> u8 {
     match character {
         '"' | '“' | '”' | '„' | '’' => b'\'',
         'À'..='Å' => b'A',

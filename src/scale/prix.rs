@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use super::envelope::{Envelope, EnvelopeDecoder};
-use super::{Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number};
+use super::{
+    Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+};
 use crate::weight::{Quantity, Unit};
 
 /// Toledo do Brasil, Filizola.
@@ -14,11 +16,11 @@ pub(super) static FAMILY: Family = Family {
     name: "prix",
     title: "Toledo do Brasil Prix (PRT1, PRT3, PRT5); Filizola",
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
-    talk: Talk::Poll {
-        request: b"\x05",
+    talk: Talk::Converse {
+        script: |_| Box::<exchange::Prix>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::ZERO,
-        answer_within: Duration::from_millis(500),
+        answer_within: Duration::from_millis(300),
     },
     sends_stability: true,
     sends_unit: false,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
 };
 
 /// Radwag scales and balances.
@@ -16,8 +16,8 @@ pub(super) static FAMILY: Family = Family {
     name: "radwag",
     title: "Radwag scales and balances",
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
-    talk: Talk::Poll {
-        request: b"SI\r\n",
+    talk: Talk::Converse {
+        script: |_| Box::<exchange::Radwag>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(500),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
 };
 
 /// Sartorius and Minebea balances.
@@ -18,9 +18,8 @@ pub(super) static FAMILY: Family = Family {
     name: "sbi",
     title: "Sartorius and Minebea balances (SBI)",
     line: Line { baud: 9600, framing: Framing::EightOddOne },
-    talk: Talk::Poll {
-        // prints once; with automatic print on it switches the stream on and off instead
-        request: b"\x1BP\r\n",
+    talk: Talk::Converse {
+        script: |_| Box::<exchange::Sbi>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(500),

@@ -1,6 +1,7 @@
 //! The thread that holds the conversation with the scale.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -13,7 +14,7 @@ use tracing::{debug, warn};
 use super::port::{OpenPort, Port, Trouble, Woken};
 use crate::pulse::Pulse;
 use crate::scale::dialogue::{self, Dialogue, NotShown, Step};
-use crate::scale::{Family, Profile};
+use crate::scale::{Checksums, Family, Profile, Talk, Terms};
 use crate::stamp::{Clock, Stamp};
 
 /// From one try to open the port to the next, at first; doubled up to the ceiling.
@@ -57,6 +58,8 @@ pub struct Setup {
     pub profile: Profile,
     /// The longest hold of a settling load; polling stays brisk for that long.
     pub hold: Duration,
+    /// The file with the checksums that a Dialog scale may demand; read again with every opening of the port.
+    pub checksum_file: Option<PathBuf>,
 }
 
 /// The running conversation with one scale. Dropping it closes the port and ends the thread.
@@ -161,7 +164,13 @@ impl Worker {
     fn run(mut self) {
         let mut back_off = BACK_OFF;
         loop {
-            match OpenPort::open(&self.setup.port) {
+            let opened = match self.setup.family.talk {
+                Talk::Reports => OpenPort::open_reports(&self.setup.port.path),
+                Talk::Stream { .. } | Talk::Poll { .. } | Talk::Converse { .. } => {
+                    OpenPort::open(&self.setup.port)
+                }
+            };
+            match opened {
                 Ok(port) => {
                     self.tell(Event::Opened);
                     self.told = None;
@@ -184,7 +193,10 @@ impl Worker {
     /// Holds the conversation until the port is lost, the scale has been silent for long, or the end.
     fn converse(&mut self, port: &OpenPort) -> Ended {
         let setup = &self.setup;
-        let mut dialogue = Dialogue::begin(setup.family, &setup.profile, setup.hold, self.clock.now());
+        let terms = Terms { checksums: self.checksums() };
+        let mut dialogue =
+            Dialogue::begin(setup.family, &setup.profile, &terms, setup.hold, self.clock.now());
+        let reports = matches!(setup.family.talk, Talk::Reports);
         let mut silent_since = None;
         let mut buffer = [0_u8; 1024];
         loop {
@@ -218,14 +230,31 @@ impl Worker {
             match heard {
                 Ok(bytes) => {
                     let at = self.clock.now();
-                    for &byte in bytes {
-                        for event in dialogue.hear(byte, at) {
-                            silent_since = None;
-                            self.said(event);
-                        }
+                    let events: Vec<_> = if reports {
+                        dialogue.hear_report(bytes, at)
+                    } else {
+                        bytes.iter().flat_map(|&byte| dialogue.hear(byte, at)).collect()
+                    };
+                    for event in events {
+                        silent_since = None;
+                        self.said(event);
                     }
                 }
                 Err(trouble) => return Ended::Lost(trouble),
+            }
+        }
+    }
+
+    /// The checksums of the settings. Without them the scale may weigh all the same, so that their trouble is only
+    /// said; a scale that demands them says so itself.
+    fn checksums(&self) -> Option<Checksums> {
+        let file = self.setup.checksum_file.as_ref()?;
+        let read = std::fs::read_to_string(file).map_err(|error| error.to_string());
+        match read.and_then(|text| Checksums::parse(&text).map_err(|error| error.to_string())) {
+            Ok(checksums) => Some(checksums),
+            Err(why) => {
+                warn!("scale.checksum_file {}: {why}", file.display());
+                None
             }
         }
     }
@@ -255,7 +284,12 @@ impl Worker {
     fn said(&mut self, event: dialogue::Event) {
         match event {
             dialogue::Event::Shown(verdict) => self.reply(verdict),
-            event @ (dialogue::Event::Frame(..) | dialogue::Event::Silent(_)) => {
+            event @ (dialogue::Event::Frame(..)
+            | dialogue::Event::Unchanged(_)
+            | dialogue::Event::Empty(_)
+            | dialogue::Event::Anew(_)
+            | dialogue::Event::Barred(..)
+            | dialogue::Event::Silent(_)) => {
                 self.tell(Event::Said(event));
             }
         }

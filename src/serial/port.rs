@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serialport::{DataBits, Parity, SerialPort, StopBits};
 
@@ -46,6 +46,14 @@ pub enum Trouble {
     /// The user may not open it.
     #[error("serial port {path}: permission denied; add the user of this program to the group dialout")]
     Denied {
+        /// The device.
+        path: PathBuf,
+    },
+    /// The user may not open a device that is no serial port.
+    #[error(
+        "scale {path}: permission denied; give the user of this program the device by a udev rule for hidraw"
+    )]
+    DeniedReports {
         /// The device.
         path: PathBuf,
     },
@@ -117,6 +125,19 @@ impl OpenPort {
         // Only some drivers have the switch; the others are quick already.
         let _ = kernel::low_latency(fd.as_fd());
         Ok(Self { fd, path: path.clone() })
+    }
+
+    /// Opens a device that hands whole reports over, such as `/dev/hidraw0`. It has no line to set and nothing is
+    /// written to it.
+    pub(super) fn open_reports(path: &Path) -> Result<Self, Trouble> {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let owned = path.to_owned();
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+            Errno::NOENT | Errno::NXIO | Errno::NODEV => Trouble::Missing { path: owned },
+            Errno::ACCESS | Errno::PERM => Trouble::DeniedReports { path: owned },
+            errno => Trouble::Other { path: owned, reason: io::Error::from(errno).to_string() },
+        })?;
+        Ok(Self { fd, path: path.to_owned() })
     }
 
     /// Waits for bytes, for the bell, or for so long.

@@ -161,6 +161,10 @@ pub struct Detector {
     rules: Rules,
     placement: Placement,
     learned: Learned,
+    /// The load that rests, for as long as nothing says that it does not.
+    resting: Option<Load>,
+    /// The next weight is told once and never again.
+    once: bool,
     last_event: Option<Stamp>,
     last_fired: Option<Stamp>,
 }
@@ -173,6 +177,8 @@ impl Detector {
             rules,
             placement: Placement::Empty,
             learned: Learned::NOTHING,
+            resting: None,
+            once: false,
             last_event: None,
             last_fired: None,
         }
@@ -219,12 +225,25 @@ impl Detector {
         (load, self.take(load, at))
     }
 
+    /// The scale says that the load is still the one it weighed last: it counts as read once more. Nothing if that
+    /// weight was not heard here.
+    pub fn unchanged(&mut self, at: Stamp) -> Option<(Load, Option<Settled>)> {
+        let load = self.resting?;
+        Some((load, self.take(load, at)))
+    }
+
     /// Takes an event that is no reading, or a reading that was classified already.
     pub fn take(&mut self, load: Load, at: Stamp) -> Option<Settled> {
         if self.last_event.is_some_and(|last| at.since(last) > MAX_GAP) {
             self.placement = self.after(Load::Silent, at);
         }
         self.last_event = Some(at);
+        self.resting = match load {
+            Load::Resting { .. } => Some(load),
+            // Neither says anything of the load.
+            Load::Garbled | Load::Silent => self.resting,
+            Load::AtZero | Load::Moving(_) | Load::Withheld | Load::Outside => None,
+        };
         self.placement = self.after(load, at);
         self.fire(load, at)
     }
@@ -234,6 +253,13 @@ impl Detector {
         if matches!(self.placement, Placement::Fired { .. }) {
             self.placement = Placement::Loading { since: at };
         }
+    }
+
+    /// The next weight is of other goods than the last, by the word of a scale that tells each load at rest once:
+    /// there is nothing more to wait for.
+    pub fn anew(&mut self, at: Stamp) {
+        self.undo(at);
+        self.once = true;
     }
 
     /// What later readings are held against when a weight was settled.
@@ -325,7 +351,8 @@ impl Detector {
 
     /// Fires if the load rests, is heavy enough and was held for long enough.
     fn fire(&mut self, load: Load, at: Stamp) -> Option<Settled> {
-        let Load::Resting { quantity, .. } = load else { return None };
+        let Load::Resting { quantity, flagged } = load else { return None };
+        let final_word = flagged && self.once;
         let (since, hold) = match self.placement {
             Placement::Settling { since, hold } => (since, hold),
             Placement::Fired { left, elsewhere: Some(hold), .. } => (left.unwrap_or(hold.from), hold),
@@ -334,10 +361,11 @@ impl Detector {
             }
         };
         let cooling = self.last_fired.is_some_and(|last| at.since(last) < COOLDOWN);
-        if cooling || quantity.weight() <= self.min_load() || !hold.is_long_enough(at, &self.rules) {
+        let held = final_word || hold.is_long_enough(at, &self.rules);
+        if cooling || quantity.weight() <= self.min_load() || !held {
             return None;
         }
-        self.last_fired = Some(at);
+        (self.last_fired, self.once) = (Some(at), false);
         self.placement =
             Placement::Fired { weight: quantity.weight(), left: None, zero: None, elsewhere: None };
         Some(Settled { quantity, at, since })
