@@ -90,6 +90,18 @@ impl Agent {
         let link = Arc::new(Link::start(config.link(device), clock.clone(), events)?);
 
         let states = session.state();
+        if let Some(mut late) = session.late() {
+            // Ends with the session, which holds the other end.
+            tokio::spawn(async move {
+                while let Some(answer) = late.recv().await {
+                    info!(
+                        weighing = answer.weighing,
+                        recognition_id = answer.recognition.id.as_str(),
+                        "an answer came after its deadline; it is not shown"
+                    );
+                }
+            });
+        }
         let shop = Arc::new(Shop {
             device_id,
             simulated: config.is_simulated(),

@@ -170,7 +170,8 @@ async fn picture_of(
     let (mut after, mut unfit) = (begun.at, None);
     let choose = async {
         loop {
-            let frame = shop.ring.first_after(after).await;
+            let camera::Chosen { frame, still } =
+                shop.camera.choice.choose(&shop.ring, &shop.clock, after).await;
             let at_hand = shop.clock.now();
             after = frame.taken;
             let (sequence, settings) = (frame.sequence, shop.picture.clone());
@@ -185,18 +186,18 @@ async fn picture_of(
                 }
             };
             match made {
-                Ok(picture) => return Ok((picture, sequence, after, at_hand)),
+                Ok(picture) => return Ok((picture, sequence, still, after, at_hand)),
                 Err(why) => unfit = Some(why),
             }
         }
     };
     let two_frames = Duration::from_secs(2) / shop.camera.fps.get();
-    let limit = shop.camera.frame_wait.max(two_frames).min(deadline);
+    let limit = (shop.camera.frame_wait.max(two_frames) + shop.camera.choice.longest()).min(deadline);
     let Ok(chosen) = timeout(limit, choose).await else {
         let why = unfit.map_or_else(|| shop.ring.why_none(broken_before).to_string(), |why| why.to_string());
         return Err(Failed::NoPicture(format!("no picture within {} ms: {why}", limit.as_millis())));
     };
-    let (picture, frame, captured, at_hand) = chosen?;
+    let (picture, frame, still, captured, at_hand) = chosen?;
     findings.captured = Some(captured);
     findings.took.frame = Some(at_hand.since(begun.at));
     findings.picture = Some(PictureFacts {
@@ -206,6 +207,7 @@ async fn picture_of(
         mode: picture.mode().name(),
         frame_age_ms: u64::try_from(captured.since(begun.at).as_millis()).unwrap_or(u64::MAX),
         frame,
+        still,
     });
     Ok(Chosen { picture, captured, at_hand })
 }

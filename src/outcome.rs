@@ -74,6 +74,8 @@ pub struct PictureFacts {
     pub frame_age_ms: u64,
     /// The frame's number: a gap to the one before is not a fault, the same number twice would be.
     pub frame: u64,
+    /// Whether the scene stood still; nothing when it was not looked at.
+    pub still: Option<bool>,
 }
 
 /// How long each part of the way took.

@@ -1,6 +1,7 @@
 //! The agent as a program: a scale on a pseudo-terminal, a service over TLS, photographs in a folder.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 use std::fs;
 use std::path::Path;
@@ -131,17 +132,25 @@ impl Agent {
     }
 
     async fn log_until(&mut self, word: &str) {
+        self.log_until_all(&[word]).await;
+    }
+
+    /// Reads the log until all of these were said, in whatever order.
+    async fn log_until_all(&mut self, words: &[&str]) {
+        let mut left = words.to_vec();
         let log = async {
             while let Some(line) = self.log.next_line().await.unwrap() {
                 self.heard.push_str(&line);
                 self.heard.push('\n');
-                if line.contains(word) {
+                left.retain(|word| !line.contains(word));
+                if left.is_empty() {
                     return;
                 }
             }
-            panic!("the log ended before {word:?}: {}", self.heard);
+            panic!("the log ended before {words:?}: {}", self.heard);
         };
-        timeout(LIMIT, log).await.unwrap_or_else(|_| panic!("{word:?} was not said: {}", self.heard));
+        let said = timeout(LIMIT, log).await.is_ok();
+        assert!(said, "not all of {words:?} was said: {}", self.heard);
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
@@ -260,7 +269,9 @@ async fn the_result_is_written_to_every_sink() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_are_outcomes_too_and_the_agent_carries_on() {
-    let faults = vec![Fault::Nonsense, Fault::Status(503, None), Fault::Status(401, None), Fault::Truncate];
+    // A server error is tried once more, so it takes two of them to be an outcome.
+    let sick = || Fault::Status(503, None);
+    let faults = vec![Fault::Nonsense, sick(), sick(), Fault::Status(401, None), Fault::Truncate];
     let shop = Shop::with("mt-sics", ServiceOptions { faults, ..ServiceOptions::default() }).await;
     shop.settings("mt-sics", "[[sink]]\nkind = \"scale-display\"\ntext = \"{product}\"\n");
     let mut agent = shop.agent().await;
@@ -289,6 +300,60 @@ async fn a_service_that_hangs_costs_the_deadline_and_no_more() {
     assert_eq!(outcome["error"]["kind"], "deadline");
     assert!((700.0..1500.0).contains(&outcome["ms"]["total"].as_f64().unwrap()), "{outcome}");
     assert_eq!(shop.weigh(&mut agent, 800).await["result"], "recognised");
+    agent.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_goods_never_get_the_result_of_those_before() {
+    let delay = Duration::from_millis(1500);
+    let shop = Shop::with("mt-sics", ServiceOptions { delay, ..ServiceOptions::default() }).await;
+    let mut agent = shop.agent().await;
+    shop.scale.put(500);
+    let mut seen = shop.service.watch();
+    timeout(LIMIT, seen.wait_for(|counters| counters.recognitions == 1)).await.unwrap().unwrap();
+    shop.scale.put(700);
+    let (first, second) = (agent.outcome().await, agent.outcome().await);
+    assert_eq!((&first["grams"], &first["error"]["kind"]), (&500.0.into(), &"superseded".into()), "{first}");
+    assert!(first["recognition_id"].is_string(), "the recognition took place and must be reported: {first}");
+    assert_eq!((&second["grams"], &second["result"]), (&1200.0.into(), &"recognised".into()), "{second}");
+    agent.end().await;
+}
+
+/// One frame a second, so that there is time between the settled weight and its picture.
+async fn with_a_slow_camera() -> (Shop, Agent) {
+    let shop = Shop::of("mt-sics").await;
+    let text = fs::read_to_string(shop.path("config.toml")).unwrap();
+    fs::write(shop.path("config.toml"), text.replace("[recognition]\n", "fps = 1\n[recognition]\n")).unwrap();
+    let mut agent = shop.agent().await;
+    shop.scale.put(500);
+    agent.log_until("phase=Fired").await;
+    (shop, agent)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goods_that_leave_before_their_picture_are_not_sent_and_weighed_again_when_they_rest() {
+    let (shop, mut agent) = with_a_slow_camera().await;
+    shop.scale.put(-300);
+    // Both may be waiting for the same frame, so either may end first.
+    let mut both = [agent.outcome().await, agent.outcome().await];
+    both.sort_by_key(|outcome| outcome["grams"].as_f64().unwrap() as u64);
+    let [lighter, gone] = both;
+    assert_eq!((&lighter["grams"], &lighter["result"]), (&200.0.into(), &"recognised".into()), "{lighter}");
+    assert_eq!(gone["grams"], 500.0);
+    let kind = gone["error"]["kind"].as_str().unwrap();
+    assert!(["disturbed", "superseded"].contains(&kind), "{gone}");
+    agent.end().await;
+    let sent = weights(&shop.service.take_requests()).join(" ");
+    assert_eq!(sent, "200.0", "no picture of goods that had gone was sent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_that_moves_a_little_while_its_picture_is_taken_is_marked() {
+    let (shop, mut agent) = with_a_slow_camera().await;
+    shop.scale.put(15);
+    let outcome = agent.outcome().await;
+    assert_eq!((&outcome["grams"], &outcome["result"]), (&500.0.into(), &"recognised".into()), "{outcome}");
+    assert_eq!(outcome["disturbed"], true, "{outcome}");
     agent.end().await;
 }
 
@@ -339,8 +404,7 @@ async fn nothing_there_at_start_is_said_and_heals() {
     assert_eq!(outcome["error"]["kind"], "no_key", "{outcome}");
     fs::write(shop.path("key"), KEY).unwrap();
     agent.signal(rustix::process::Signal::HUP);
-    agent.log_until("settings read again").await;
-    agent.log_until("scale: ok").await;
+    agent.log_until_all(&["settings read again", "scale: ok"]).await;
     assert_eq!(shop.weigh(&mut agent, 600).await["result"], "recognised");
     let said = agent.end().await;
     assert_eq!(said.matches("there is no such device").count(), 1, "a state is said once");
@@ -378,8 +442,7 @@ async fn bad_settings_on_reload_are_reported_and_the_old_ones_stay() {
     agent.log_until("the settings before stay in force").await;
     fs::write(shop.path("config.toml"), good.replace("LANE-07", "LANE-08")).unwrap();
     agent.signal(rustix::process::Signal::HUP);
-    agent.log_until("settings read again").await;
-    agent.log_until("scale: ok").await;
+    agent.log_until_all(&["settings read again", "scale: ok"]).await;
     shop.take_away(&mut agent).await;
     let next = shop.weigh(&mut agent, 700).await;
     assert_eq!((&next["device_id"], &next["grams"]), (&"LANE-08".into(), &700.0.into()));

@@ -127,7 +127,7 @@ fn watch_shows_readings_with_their_bytes() {
     assert!(text(&done.stderr).contains("SIMULATION"));
     let table = scalecam(&["watch", "--config", file, "--readings", "1"], b"");
     assert!(
-        text(&table.stdout).contains("0.000 kg") && text(&table.stdout).contains("53 20 53 20"),
+        text(&table.stdout).contains("0.000 kg") && text(&table.stdout).contains("6B 67 0D 0A"),
         "{}",
         text(&table.stdout)
     );
@@ -143,4 +143,14 @@ fn the_demo_is_right_and_marked_as_simulation() {
     assert_eq!(outcomes.len(), 2);
     assert!(outcomes.iter().all(|outcome| outcome["simulated"] == true && outcome["result"] == "recognised"));
     assert!(said.contains("SIMULATION") && said.contains("2 of 2 right"), "{said}");
+}
+
+#[test]
+fn devices_are_listed_for_people_and_for_programs() {
+    let done = scalecam(&["devices", "--json"], b"");
+    assert_eq!(done.status.code(), Some(0));
+    let devices: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(devices["serial_ports"].is_array() && devices["cameras"].is_array(), "{devices}");
+    let said = text(&scalecam(&["devices"], b"").stdout);
+    assert!(said.starts_with("serial ports: ") && said.contains("\ncameras: "), "{said}");
 }

@@ -60,6 +60,7 @@ fn every_default_that_the_shipped_file_shows_is_the_default() {
     assert_eq!(shown.camera.latency, left_out.camera.latency);
     assert_eq!(shown.camera.warm_up, left_out.camera.warm_up);
     assert_eq!(shown.camera.frame_wait, left_out.camera.frame_wait);
+    assert_eq!(shown.camera.choice, left_out.camera.choice);
     let as_default = scalecam::recognition::Settings { max_options: None, ..shown.recognition.clone() };
     assert_eq!(as_default, left_out.recognition);
 }

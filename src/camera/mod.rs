@@ -3,21 +3,26 @@
 //! A camera is a blocking device: one named thread moves frames into the [`Ring`], everything else reads
 //! the ring. A lost or silent camera is a normal state that the ring carries, never a wait without an end.
 
+mod choice;
+mod controls;
 mod desk;
 mod folder;
 mod pace;
 mod ring;
 mod settings;
+mod still;
 mod synthetic;
 mod tally;
 mod thread;
 mod v4l2;
 
+pub use choice::{Choice, Chosen, Policy};
+pub use controls::{Controls, ListedControl, Value};
 pub use ring::{NoFrame, Ring};
 pub use settings::{FrameRate, Height, Settings, Source, Width};
 pub use tally::{Counts, Tally};
 pub use thread::{Camera, Heartbeat, start};
-pub use v4l2::{NoRule, Rule};
+pub use v4l2::{Listed, ListedMode, NoRule, Rule, list};
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NoRule, Rule};
+use super::{Choice, Controls, NoRule, Policy, Rule};
 use crate::bounded::Bounded;
 
 /// Where the frames come from and what they should be like.
@@ -27,6 +27,10 @@ pub struct Settings {
     pub warm_up: Duration,
     /// How long a weighing waits for its frame.
     pub frame_wait: Duration,
+    /// Which frame a weighing gets.
+    pub choice: Choice,
+    /// What the camera's controls are set to, at every opening.
+    pub controls: Controls,
 }
 
 /// A camera of one kind, with what that kind needs.
@@ -80,6 +84,12 @@ type LatencyMillis = Bounded<0, 1_000>;
 type WarmUpMillis = Bounded<0, 60_000>;
 /// A shopper who waited ten seconds for a picture has left.
 type WaitMillis = Bounded<1, 10_000>;
+/// Later frames keep the shopper waiting.
+type WindowMillis = Bounded<1, 1_000>;
+type StillMillis = Bounded<0, 2_000>;
+type StillLimitMillis = Bounded<1, 5_000>;
+/// Blocks of a thousand.
+type Changed = Bounded<1, 999>;
 
 /// 640 × 360 holds the 600 × 360 that the service prefers.
 const WIDTH: Width = Width::new(640);
@@ -90,6 +100,23 @@ const LATENCY: LatencyMillis = LatencyMillis::new(0);
 const WARM_UP_V4L2: WarmUpMillis = WarmUpMillis::new(1_000);
 const WARM_UP_OTHERS: WarmUpMillis = WarmUpMillis::new(0);
 const WAIT: WaitMillis = WaitMillis::new(1_000);
+
+/// The ring keeps six frames, 200 ms at 30 frames a second.
+const WINDOW: WindowMillis = WindowMillis::new(200);
+/// Zero: the scene is not looked at, and no frame is decoded.
+const STILL: StillMillis = StillMillis::new(0);
+/// Hands are gone half a second after the scale has settled, or they stay.
+const STILL_LIMIT: StillLimitMillis = StillLimitMillis::new(500);
+/// One in a hundred blocks: a finger tip at the edge of a picture of the whole plate.
+const CHANGED: Changed = Changed::new(10);
+
+const CHOICE: Choice = Choice {
+    policy: Policy::First,
+    window: WINDOW.as_millis(),
+    still: STILL.as_millis(),
+    still_limit: STILL_LIMIT.as_millis(),
+    most_changed: CHANGED.get(),
+};
 
 /// The names of the kinds of camera.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -118,6 +145,46 @@ struct Table {
     warm_up_ms: Option<WarmUpMillis>,
     #[serde(default = "wait")]
     frame_wait_ms: WaitMillis,
+    #[serde(default)]
+    choice: Policy,
+    #[serde(default = "window")]
+    choice_window_ms: WindowMillis,
+    #[serde(default = "still")]
+    still_ms: StillMillis,
+    #[serde(default = "still_limit")]
+    still_limit_ms: StillLimitMillis,
+    #[serde(default = "changed")]
+    still_change_permille: Changed,
+    #[serde(default)]
+    controls: Controls,
+}
+
+impl Table {
+    fn choice(&self) -> Choice {
+        Choice {
+            policy: self.choice,
+            window: self.choice_window_ms.as_millis(),
+            still: self.still_ms.as_millis(),
+            still_limit: self.still_limit_ms.as_millis(),
+            most_changed: self.still_change_permille.get(),
+        }
+    }
+}
+
+const fn window() -> WindowMillis {
+    WINDOW
+}
+
+const fn still() -> StillMillis {
+    STILL
+}
+
+const fn still_limit() -> StillLimitMillis {
+    STILL_LIMIT
+}
+
+const fn changed() -> Changed {
+    CHANGED
 }
 
 const fn width() -> Width {
@@ -158,6 +225,7 @@ impl TryFrom<Table> for Settings {
     type Error = Wrong;
 
     fn try_from(table: Table) -> Result<Self, Wrong> {
+        let choice = table.choice();
         let (source, warm_up) = match table.kind {
             Kind::V4l2 => {
                 let device = table.device.filter(|rule| !rule.is_empty()).ok_or(Wrong::Device)?;
@@ -171,12 +239,14 @@ impl TryFrom<Table> for Settings {
         };
         Ok(Self {
             source,
+            choice,
             width: table.width,
             height: table.height,
             fps: table.fps,
             latency: table.latency_ms.as_millis(),
             warm_up: table.warm_up_ms.unwrap_or(warm_up).as_millis(),
             frame_wait: table.frame_wait_ms.as_millis(),
+            controls: table.controls,
         })
     }
 }
@@ -197,6 +267,8 @@ impl Settings {
             latency: LATENCY.as_millis(),
             warm_up: warm_up.as_millis(),
             frame_wait: WAIT.as_millis(),
+            choice: CHOICE,
+            controls: Controls::default(),
         }
     }
 }

@@ -29,12 +29,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let camera = camera::start(&config.camera, clock.clone()).map_err(Exit::failed)?;
     let asked = clock.now();
     let limit = LIMIT.max(config.camera.warm_up.saturating_mul(2));
-    let frame =
-        runtime()?.block_on(async { tokio::time::timeout(limit, camera.ring().first_after(asked)).await });
-    let frame = frame.map_err(|_| {
-        let why = camera.ring().why_none(0);
-        Exit::unavailable(format!("no picture within {} s: {why}", limit.as_secs()))
-    })?;
+    let frame = runtime()?.block_on(async {
+        let wait = |limit| tokio::time::timeout(limit, camera.ring().first_after(asked));
+        match wait(THERE).await {
+            Err(_) if !matches!(camera.ring().state(), camera::State::Lost(_)) => wait(limit - THERE).await,
+            soon => soon,
+        }
+    });
+    let frame = frame.map_err(|_| Exit::unavailable(format!("no picture: {}", camera.ring().why_none(0))))?;
     let picture = picture::prepare(&frame, &config.picture).map_err(Exit::failed)?;
     write(&arguments.output, &picture).map_err(|error| {
         Exit::failed(format!("{}: the picture cannot be written: {error}", arguments.output.display()))

@@ -4,6 +4,7 @@ mod capture;
 mod check;
 mod decode;
 mod demo;
+mod devices;
 mod exit;
 mod practice;
 mod run;
@@ -44,6 +45,8 @@ enum Command {
     Decode(decode::Arguments),
     /// Show live readings of the scale with the raw bytes in hex beside them.
     Watch(watch::Arguments),
+    /// List serial ports and cameras with the names that survive a replug, their modes, and who holds them.
+    Devices(devices::Arguments),
     /// Take one picture through the whole camera and picture path.
     Capture(capture::Arguments),
     /// Ask the running agent for one weighing now and print its outcome line.
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
+        Command::Devices(arguments) => devices::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Trigger(settings) => trigger::run(&settings),
         Command::Practice(arguments) => practice::run(&arguments),

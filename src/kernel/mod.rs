@@ -5,11 +5,16 @@
 
 mod call;
 mod holder;
+mod tcp;
 mod tree;
 mod tty;
 pub mod usb;
 pub mod video;
 
 pub use holder::{Holder, holders_of};
+pub use tcp::{TcpInfo, limit_pace, tcp_info};
 pub use tree::{SerialPort, Tree, Usb};
 pub use tty::{low_latency, take_fd};
+
+#[cfg(test)]
+pub(crate) use tree::tests::Plant;

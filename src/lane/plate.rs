@@ -193,6 +193,10 @@ impl Lane {
         if now != before {
             debug!(phase = ?now, "plate");
             self.status.send_modify(|status| status.phase = now);
+            if before == Phase::Empty {
+                // A weighing is coming: the line is looked after while the load settles.
+                self.shop.session.arm();
+            }
             if now == Phase::Empty {
                 self.shop.sinks.plate_emptied();
             }

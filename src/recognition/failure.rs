@@ -93,10 +93,20 @@ pub enum Failure {
         reason: String,
     },
     /// The time for a result was over.
-    #[error("no answer within {} ms", .within.as_millis())]
+    #[error("no answer within {} ms: still {stage}", .within.as_millis())]
     Deadline {
         /// The time there was.
         within: Duration,
+        /// What was going on when it ended.
+        stage: &'static str,
+    },
+    /// The service was not asked: it failed too often, or wants to be left alone.
+    #[error("the service is left alone for another {} s, because {cause}", .left.as_secs())]
+    Paused {
+        /// For how long.
+        left: Duration,
+        /// What happened before.
+        cause: String,
     },
 }
 
@@ -119,7 +129,14 @@ impl Failure {
             Self::ServerError { .. } => "server_error",
             Self::NotUnderstood { .. } => "not_understood",
             Self::Deadline { .. } => "deadline",
+            Self::Paused { .. } => "paused",
         }
+    }
+
+    /// Whether the service would take the same request with a smaller picture.
+    #[must_use]
+    pub const fn wants_smaller(&self) -> bool {
+        matches!(self, Self::Refused { status: 413, .. })
     }
 
     /// Whether the same request may succeed later without anybody doing anything.
@@ -131,7 +148,8 @@ impl Failure {
             | Self::Clock { .. }
             | Self::Throttled { .. }
             | Self::ServerError { .. }
-            | Self::Deadline { .. } => true,
+            | Self::Deadline { .. }
+            | Self::Paused { .. } => true,
             Self::NoKey(_)
             | Self::Tls { .. }
             | Self::KeyRefused { .. }

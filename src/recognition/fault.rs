@@ -1,36 +1,24 @@
 //! Reads what a library's error means: a name that does not resolve, a certificate, a line that broke.
 
 use std::error::Error;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::StatusCode;
+use hyper::StatusCode;
 
 use super::answer::readable;
 use super::failure::Failure;
 use super::trust;
 use crate::stamp::Clock;
 
-/// What became of an attempt that brought no answer.
-#[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) failure: Failure,
-    /// Whether the line broke as one does that the other side had closed before it saw the request.
-    pub(super) looks_stale: bool,
-}
-
-/// What an error of the client means.
-pub(super) fn read(error: &reqwest::Error, host: &str, clock: &Clock) -> Broken {
-    let (host, why) = (host.to_owned(), innermost(error));
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return Broken { failure: of_tls(tls, host, clock), looks_stale: false };
+/// Why no connection came about.
+pub(super) fn of_connecting(error: &io::Error, host: &str, clock: &Clock) -> Failure {
+    let host = host.to_owned();
+    match find::<rustls::Error>(error) {
+        Some(tls) => of_tls(tls, host, clock),
+        None => Failure::Unreachable { host, why: innermost(error) },
     }
-    if error.is_connect() {
-        let why = if error.is_timeout() { "nobody answered".to_owned() } else { why };
-        return Broken { failure: Failure::Unreachable { host, why }, looks_stale: false };
-    }
-    Broken { failure: Failure::Broken { host, why }, looks_stale: is_stale(error) }
 }
 
 fn of_tls(error: &rustls::Error, host: String, clock: &Clock) -> Failure {
@@ -38,23 +26,6 @@ fn of_tls(error: &rustls::Error, host: String, clock: &Clock) -> Failure {
         Some(now) if trust::is_not_yet_valid(error) => Failure::Clock { now },
         _ => Failure::Tls { host, why: trust::explain(error) },
     }
-}
-
-fn is_stale(error: &(dyn Error + 'static)) -> bool {
-    let by_http = find::<hyper::Error>(error)
-        .is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed());
-    by_http
-        || find::<io::Error>(error).is_some_and(|error| {
-            matches!(
-                error.kind(),
-                ErrorKind::ConnectionReset
-                    | ErrorKind::ConnectionAborted
-                    | ErrorKind::BrokenPipe
-                    | ErrorKind::UnexpectedEof
-                    | ErrorKind::NotConnected
-                    | ErrorKind::TimedOut
-            )
-        })
 }
 
 /// What a status other than 200 means.
@@ -102,7 +73,8 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
-fn innermost(error: &(dyn Error + 'static)) -> String {
+/// The first cause, which is the one that says something.
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {
         last = cause;
@@ -127,7 +99,7 @@ mod tests {
     #[test]
     fn an_error_is_found_inside_an_io_error() {
         let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
-        let wrapped = io::Error::other(io::Error::new(ErrorKind::InvalidData, tls));
+        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
         assert!(find::<rustls::Error>(&wrapped).is_some());
         assert!(find::<rustls::Error>(&io::Error::other("no")).is_none());
     }

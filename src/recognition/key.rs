@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use reqwest::header::HeaderValue;
+use hyper::header::HeaderValue;
 
 /// The name of the systemd credential.
 const CREDENTIAL: &str = "api-key";

@@ -19,6 +19,8 @@ const CAMERA_TYPE: &str = "generic";
 pub type DeadlineMs = Bounded<100, 60_000>;
 /// How many products the service may offer; its own examples ask for one to six.
 pub type MaxOptions = Bounded<1, 50>;
+/// When a service that has not answered is asked once more, in milliseconds.
+pub type ResponseMs = Bounded<100, 60_000>;
 /// After how many requests a connection is replaced; 0 = never by count.
 pub type RefreshRequests = Bounded<0, 1_000_000>;
 /// After how many minutes a connection is replaced; 0 = never by age.
@@ -59,7 +61,7 @@ impl Default for Settings {
     }
 }
 
-/// The table `[recognition.session]`: the connection is replaced between weighings, never during one.
+/// The table `[recognition.session]`: the kept connection. It is replaced between weighings, never during one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Refresh {
@@ -67,6 +69,12 @@ pub struct Refresh {
     pub refresh_requests: RefreshRequests,
     /// After that many minutes; 0 = never by age.
     pub refresh_minutes: RefreshMinutes,
+    /// Offer HTTP/2 to the service: never quicker for one request at a time, and slower by a round trip or two
+    /// where the service keeps to the usual windows of 64 KB (measured).
+    pub http2: bool,
+    /// A service that has not answered after so many milliseconds is asked once more, if the deadline leaves
+    /// room for that.
+    pub response_ms: ResponseMs,
 }
 
 impl Default for Refresh {
@@ -74,6 +82,8 @@ impl Default for Refresh {
         Self {
             refresh_requests: const { RefreshRequests::new(0) },
             refresh_minutes: const { RefreshMinutes::new(30) },
+            http2: false,
+            response_ms: const { ResponseMs::new(2_500) },
         }
     }
 }
@@ -90,6 +100,33 @@ impl ServiceUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Host and port as they stand in the address; the port only when it is not 443.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        self.split().0.to_owned()
+    }
+
+    /// The path, with a slash at its start and at its end.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.split().1
+    }
+
+    /// The host without brackets, and the port.
+    #[must_use]
+    pub fn host_and_port(&self) -> (String, u16) {
+        let authority = self.split().0;
+        let split = authority.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        // an IPv6 address has colons of its own, but stands in brackets
+        let (host, port) = split.unwrap_or((authority, 443));
+        (host.trim_start_matches('[').trim_end_matches(']').to_owned(), port)
+    }
+
+    fn split(&self) -> (&str, &str) {
+        let rest = self.0.strip_prefix("https://").unwrap_or(&self.0);
+        rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, "/"))
     }
 
     /// Reads an address; the error says what is allowed.
@@ -202,6 +239,21 @@ mod tests {
         assert_eq!(settings.deadline_ms.get(), 100);
         assert_eq!(settings.max_options.map(Bounded::get), Some(6));
         assert_eq!(settings.session.refresh_requests.get(), 500);
+    }
+
+    #[test]
+    fn an_address_falls_into_its_parts() {
+        for (text, authority, host, port, path) in [
+            ("https://h.example/v1/15", "h.example", "h.example", 443, "/v1/15/"),
+            ("https://h.example:443", "h.example", "h.example", 443, "/"),
+            ("https://127.0.0.1:8443/a/", "127.0.0.1:8443", "127.0.0.1", 8443, "/a/"),
+            ("https://[::1]/a", "[::1]", "::1", 443, "/a/"),
+            ("https://[::1]:99/a", "[::1]:99", "::1", 99, "/a/"),
+        ] {
+            let url = ServiceUrl::parse(text).unwrap();
+            assert_eq!((url.authority().as_str(), url.path()), (authority, path), "{text}");
+            assert_eq!(url.host_and_port(), (host.to_owned(), port), "{text}");
+        }
     }
 
     #[test]

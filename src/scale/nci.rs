@@ -265,6 +265,7 @@ mod tests {
     fn a_fault_or_a_filled_display_is_never_a_weight() {
         assert_eq!(reading(b"\n01.235KG\r\nS40\r\x03").weight(), None);
         assert_eq!(reading(b"\n01.235KG\r\nS02\r\x03").quantity, None);
+        assert_eq!(reading(b"\n^^^^^^kg\r\n00\r\x03").range, Range::Over);
         assert_eq!(reading(b"\n______kg\r\n00\r\x03").range, Range::Under);
         assert_eq!(reading(b"\n------kg\r\n00\r\x03").fault.as_deref(), Some("zero-error"));
     }

@@ -16,6 +16,8 @@ pub(super) trait Device {
     fn set_format(&mut self, format: FourCc, width: u32, height: u32) -> io::Result<Layout>;
     fn set_interval(&mut self, interval: Interval) -> io::Result<Interval>;
     fn controls(&self) -> io::Result<Vec<Control>>;
+    /// The word at a place of a control's menu.
+    fn menu_word(&self, control: u32, place: u32) -> Option<String>;
     fn value(&self, control: u32) -> io::Result<i32>;
     fn set_value(&mut self, control: u32, value: i32) -> io::Result<()>;
     /// Gives all buffers to the driver and starts the stream.
@@ -83,6 +85,10 @@ impl Device for Video {
             last = control.as_ref().map_or(last, |control| control.id);
             Ok(control)
         })
+    }
+
+    fn menu_word(&self, control: u32, place: u32) -> Option<String> {
+        Self::menu_word(self, control, place).ok().flatten()
     }
 
     fn value(&self, control: u32) -> io::Result<i32> {

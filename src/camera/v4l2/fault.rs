@@ -36,6 +36,14 @@ impl Fault {
         move |error| Self::Refused { step, error }
     }
 
+    /// Whether there is no such device.
+    pub(super) fn is_absent(&self) -> bool {
+        let is_absence = |error: &io::Error| {
+            matches!(Errno::from_io_error(error), Some(Errno::NOENT | Errno::NODEV | Errno::NXIO))
+        };
+        matches!(self, Self::Refused { error, .. } if is_absence(error))
+    }
+
     /// Whether another program holds the device.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Self::Refused { error, .. } if Errno::from_io_error(error) == Some(Errno::BUSY))
@@ -57,6 +65,11 @@ impl Fault {
             },
         }
     }
+}
+
+/// The fault of a device that is gone.
+pub(super) fn unplugged() -> Fault {
+    Fault::Refused { step: Step::Open, error: Errno::NODEV.into() }
 }
 
 /// Says what failed, on which device, and what to do. `holders` are the other programs that have it open.

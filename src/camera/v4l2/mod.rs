@@ -16,6 +16,7 @@ mod fault;
 mod harvest;
 mod identity;
 mod ladder;
+mod list;
 mod modes;
 mod node;
 mod order;
@@ -28,15 +29,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use nokhwa::Camera;
-use tracing::info;
+use nokhwa::utils::{ControlValueSetter, KnownCameraControl};
+use tracing::{info, warn};
 
 use super::Settings;
+use super::controls::{Controls, Setting};
 use super::desk::{Desk, Driver, End};
 use capture::Capture;
 use device::Device;
 use fault::{Fault, Step, sentence};
 pub use identity::{NoRule, Rule};
 use ladder::{Ladder, Remedy};
+pub use list::{Listed, ListedMode, list};
 use modes::{Mode, Wish};
 use node::Node;
 
@@ -59,10 +63,15 @@ pub(super) struct V4l2 {
     place: Box<dyn Place>,
     wish: Wish,
     warm_up: Duration,
+    controls: Controls,
+    /// What the camera refused of its controls when it was opened last, so that it is said once.
+    refused: Vec<String>,
     ladder: Ladder,
     /// The sequence of the newest frame: it counts on when the camera is opened again.
     sequence: u64,
     opened: bool,
+    /// Whether the camera was not there when it was last tried.
+    is_absent: bool,
     /// The mode that was told last.
     mode: Option<Mode>,
 }
@@ -84,9 +93,12 @@ impl V4l2 {
             place,
             wish: Wish { width, height, fps: settings.fps.get() },
             warm_up: settings.warm_up,
+            controls: settings.controls.clone(),
+            refused: Vec::new(),
             ladder: Ladder::default(),
             sequence: 0,
             opened: false,
+            is_absent: false,
             mode: None,
         }
     }
@@ -104,6 +116,11 @@ impl V4l2 {
         let capture = Rc::new(RefCell::new(capture));
         let camera = backend::camera(&capture, &self.place.name().to_string_lossy());
         let mut open = Open { camera, capture };
+        let refused = open.set_controls(&self.controls);
+        if !refused.is_empty() && refused != self.refused {
+            warn!(camera = desk.name, "the camera did not take all of its controls: {}", refused.join("; "));
+        }
+        self.refused = refused;
         open.start()?;
         Ok(open)
     }
@@ -130,7 +147,12 @@ impl V4l2 {
         }
     }
 
-    fn explain(&self, fault: &Fault) -> String {
+    fn explain(&mut self, fault: &Fault) -> String {
+        self.is_absent = fault.is_absent();
+        if self.is_absent && self.opened {
+            // It was there before: its absence is one event, whichever step met it.
+            return sentence(&fault::unplugged(), &self.place.name(), &[]);
+        }
         let holders = if fault.is_busy() { self.place.holders() } else { Vec::new() };
         sentence(fault, &self.place.name(), &holders)
     }
@@ -173,12 +195,38 @@ impl Driver for V4l2 {
         }
     }
 
+    /// Looking for a camera that is not there costs next to nothing, and the shop waits for the one that is
+    /// plugged in again. One that is there and fails needs peace.
     fn longest_pause(&self) -> Duration {
-        Duration::from_secs(5)
+        Duration::from_secs(if self.is_absent { 1 } else { 5 })
     }
 }
 
 impl Open {
+    /// Sets the controls and reads them back; returns what the camera refused.
+    fn set_controls(&mut self, controls: &Controls) -> Vec<String> {
+        if controls.is_empty() {
+            return Vec::new();
+        }
+        let plan = {
+            let capture = self.capture.borrow();
+            let offered = capture.device().controls().unwrap_or_default();
+            controls.plan(&offered, |control, place| capture.device().menu_word(control, place))
+        };
+        let mut refused = plan.refused;
+        for Setting { id, name, value } in plan.settings {
+            let control = KnownCameraControl::Other(id.into());
+            let set = self.camera.set_camera_control(control, ControlValueSetter::Integer(value.into()));
+            let now = self.capture.borrow().device().value(id).ok();
+            match (set, now) {
+                (Err(error), _) => refused.push(format!("{name} = {value} was refused: {error}")),
+                (Ok(()), Some(now)) if now != value => refused.push(format!("{name} = {value} became {now}")),
+                (Ok(()), _) => {}
+            }
+        }
+        refused
+    }
+
     fn start(&mut self) -> Result<(), Fault> {
         self.camera.open_stream().map_err(|error| self.fault(Step::StartStream, &error))
     }

@@ -50,6 +50,11 @@ pub enum What {
         /// The price in minor units of the currency: 299 is 2.99.
         minor: u32,
     },
+    /// A bar code passed the scanner.
+    Scanned {
+        /// Its digits.
+        digits: String,
+    },
     /// The host made the scale beep.
     Beep,
     /// The host set zero.

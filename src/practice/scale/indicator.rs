@@ -1,6 +1,8 @@
 //! The weighing indicator: measures the plate, rounds to divisions, judges rest, keeps zero, tare and the
 //! text on the display. Pure: time comes in as an argument, what happened is handed out as events.
 
+mod indication;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use super::physics::{Character, Plate};
 use crate::scale::Range;
 use crate::stamp::Stamp;
 use crate::weight::{Quantity, Weight};
+pub use indication::{Indication, Refused, Rest};
 
 /// Above capacity by more than this a scale shows no number (OIML R 76-1, limits of indication: Max + 9 e).
 const DIVISIONS_ABOVE_CAPACITY: i64 = 9;
@@ -19,48 +22,6 @@ const DIVISIONS_BELOW_ZERO: i64 = 20;
 const ZERO_RANGE: f64 = 0.02;
 /// The display takes no longer text than this.
 const LONGEST_TEXT: usize = 64;
-
-/// What the scale's display and flags say at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a lamp of its own on a real scale")]
-pub struct Indication {
-    /// The number on the display, a whole number of divisions, the tare taken off.
-    pub shown: Quantity,
-    /// The same with one more decimal place, where a protocol asks for high resolution.
-    pub fine: Quantity,
-    /// The tare in use; zero when there is none.
-    pub tare: Quantity,
-    /// The load rests.
-    pub stable: bool,
-    /// Whether there is a number at all.
-    pub range: Range,
-    /// At rest within a quarter of a division of zero, no tare counted.
-    pub zero: bool,
-    /// A tare is taken off.
-    pub net: bool,
-    /// The number on the display is below zero.
-    pub negative: bool,
-}
-
-/// Why the scale did not do what it was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The load moves.
-    Moving,
-    /// The load is too heavy for it.
-    Over,
-    /// The load is below what it needs.
-    Under,
-}
-
-/// Whether a command waits for the load to rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
-    /// Only at rest.
-    Needed,
-    /// Also while the load moves.
-    NotNeeded,
-}
 
 /// The indicator of one practice scale.
 #[derive(Debug)]
@@ -87,6 +48,7 @@ pub struct Indicator {
     rested: bool,
     text: Option<String>,
     texts: u64,
+    scanned: Option<String>,
     powered: bool,
     /// Taken out after every measurement, so it holds what one reading of the terminal can cause at most.
     happened: Vec<What>,
@@ -126,6 +88,7 @@ impl Indicator {
             rested: false,
             text: None,
             texts: 0,
+            scanned: None,
             powered: true,
             happened: Vec::new(),
         }
@@ -203,6 +166,7 @@ impl Indicator {
                 self.tenths.saturating_sub(self.tare.saturating_mul(10)),
                 self.division.decimals().saturating_add(1),
             ),
+            gross: self.quantity(gross, self.division.decimals()),
             tare: self.quantity(self.tare, self.division.decimals()),
             stable: self.rested,
             range,
@@ -347,6 +311,17 @@ impl Indicator {
     #[must_use]
     pub const fn texts(&self) -> u64 {
         self.texts
+    }
+
+    /// A bar code passes the scanner, where the scale has one; one at a time.
+    pub fn scan(&mut self, digits: &str) {
+        self.scanned = Some(digits.to_owned());
+        self.happened.push(What::Scanned { digits: digits.to_owned() });
+    }
+
+    /// The bar code that passed the scanner and was not told to the host yet.
+    pub fn scanned(&mut self) -> Option<String> {
+        self.scanned.take()
     }
 
     /// The host switched the scale off: some protocols can. It stays silent from now on.

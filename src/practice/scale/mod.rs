@@ -26,7 +26,7 @@ use tokio::sync::watch;
 pub use event::{Event, What};
 pub use faults::{Cable, Fault};
 pub use indicator::{Indication, Indicator, Refused, Rest};
-pub use language::{Language, Speaker};
+pub use language::{Fits, Language, Speaker};
 pub use physics::{Character, Plate};
 pub use programme::{Act, Move, Pace, Programme};
 pub use pty::NoTerminal;
@@ -83,9 +83,16 @@ pub enum PracticeError {
         /// The name that was asked for.
         name: String,
     },
-    /// The division must be above zero.
-    #[error("the division of a practice scale must be above zero, such as 0.005 kg")]
-    NoDivision,
+    /// The language has no way to say weights of that division.
+    #[error("a practice scale that speaks {language} shows {}, not steps of {division} {}", fits.words, division.unit())]
+    Division {
+        /// The language.
+        language: &'static str,
+        /// What was asked for.
+        division: Quantity,
+        /// What it can say.
+        fits: Fits,
+    },
     /// There is no pseudo-terminal to be had.
     #[error(transparent)]
     NoTerminal(#[from] NoTerminal),
@@ -178,6 +185,11 @@ impl PracticeScale {
     /// Takes everything off the plate.
     pub fn take_away(&self) {
         self.desk.take_away();
+    }
+
+    /// Lets a bar code pass the scanner, in a language that has one.
+    pub fn scan(&self, digits: &str) {
+        self.desk.scan(digits);
     }
 
     /// Pulls the cable: the terminal disappears under the host. [`State::path`] tells when it is done.

@@ -19,6 +19,7 @@ use super::programme::{Act, Move, Programme};
 use super::pty::Terminal;
 use super::{Options, PracticeError, State};
 use crate::stamp::{Clock, Stamp};
+use crate::weight::Weight;
 
 /// How much of what hosts sent is remembered.
 const HEARD: usize = 4_096;
@@ -48,8 +49,9 @@ impl Desk {
         let Some(language) = Language::named(&options.family) else {
             return Err(PracticeError::UnknownFamily { name: options.family });
         };
-        if options.division.digits() == 0 {
-            return Err(PracticeError::NoDivision);
+        let (division, fits) = (options.division, language.fits);
+        if division.digits() == 0 || division.weight() < Weight::ZERO || !(fits.takes)(division) {
+            return Err(PracticeError::Division { language: language.name, division, fits });
         }
         let terminal = Terminal::open()?;
         if let Some(link) = &options.link {
@@ -94,6 +96,11 @@ impl Desk {
 
     pub(super) fn take_away(&self) {
         self.orders().indicator.take_away(self.clock.now());
+        self.wake();
+    }
+
+    pub(super) fn scan(&self, digits: &str) {
+        self.orders().indicator.scan(digits);
         self.wake();
     }
 

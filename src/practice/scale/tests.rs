@@ -210,7 +210,12 @@ async fn faults_reach_the_host_and_good_frames_come_through() {
 fn what_cannot_be_started_is_said() {
     let error = PracticeScale::start(Options::new("morse")).unwrap_err().to_string();
     assert!(error.contains("\"morse\"") && error.contains("mt-sics"), "{error}");
-    let nothing = Quantity::new(false, 0, 3, Unit::Kilogram);
-    let error = PracticeScale::start(Options { division: nothing, ..quick("mt-sics") });
-    assert!(matches!(error, Err(PracticeError::NoDivision)));
+    for (family, digits, decimals, unit) in
+        [("mt-sics", 0, 3, Unit::Kilogram), ("toledo-8217", 1, 1, Unit::Ounce)]
+    {
+        let division = Quantity::new(false, digits, decimals, unit);
+        let error = PracticeScale::start(Options { division, ..quick(family) }).unwrap_err();
+        assert!(matches!(error, PracticeError::Division { .. }), "{error}");
+        assert!(error.to_string().contains(family), "{error}");
+    }
 }

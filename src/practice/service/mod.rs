@@ -17,7 +17,7 @@ pub use options::{Certificate, Fault, Options, UnknownFault};
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
@@ -112,11 +112,10 @@ struct Shared {
 }
 
 impl Service {
-    /// Makes a certificate, listens on 127.0.0.1 and begins to serve; must be called inside a runtime.
+    /// Makes a certificate, listens and begins to serve; must be called inside a runtime.
     pub async fn start(options: Options) -> Result<Self, Unable> {
-        let (tls, ca_pem) =
-            certificate::make(options.certificate).map_err(|why| Unable::Certificate { why })?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let (tls, ca_pem) = certificate::make(&options).map_err(|why| Unable::Certificate { why })?;
+        let address = SocketAddr::new(options.address, options.port);
         let unable = |source| Unable::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(unable)?;
         let address = listener.local_addr().map_err(unable)?;

@@ -1,12 +1,15 @@
 //! How the practice service behaves: its certificate, its key, its pace, and the faults it makes on command.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// How the practice service behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 = any that is free.
+    /// Where it listens: on this machine alone, unless others shall practise with it.
+    pub address: IpAddr,
+    /// The port; 0 = any that is free.
     pub port: u16,
     /// The key it wants; none = every key that is not empty will do.
     pub api_key: Option<String>,
@@ -16,6 +19,8 @@ pub struct Options {
     pub delay: Duration,
     /// After how long without a request it closes a connection; none = never.
     pub idle: Option<Duration>,
+    /// Whether it speaks HTTP/2 with those who want it; its faults below HTTP are for HTTP/1.1.
+    pub http2: bool,
     /// The longest request it takes, in bytes; a longer one is answered with 413.
     pub most_bytes: usize,
     /// What it does to the recognitions to come, one fault each; afterwards it behaves.
@@ -25,11 +30,13 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
             api_key: None,
             certificate: Certificate::Good,
             delay: Duration::ZERO,
             idle: None,
+            http2: false,
             most_bytes: 8 * 1024 * 1024,
             faults: Vec::new(),
         }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::options::Fault;
 use super::wire::{self, Wire};
@@ -51,24 +52,34 @@ async fn connection(socket: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
     });
     let _ = socket.set_nodelay(true);
     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
-        let wire = Arc::new(Mutex::new(None::<Wire>));
-        let service = service_fn(|request| {
-            let (shared, wire) = (Arc::clone(&shared), Arc::clone(&wire));
-            async move { Visit { shared, wire, number }.answer(request).await }
-        });
-        let mut server = http1::Builder::new();
-        if let Some(idle) = shared.options.idle {
-            server.timer(TokioTimer::new()).header_read_timeout(idle);
-        }
-        let mut serving = server.serve_connection(TokioIo::new(stream), service);
-        let _ = (&mut serving).await;
-        let stream = serving.into_parts().io.into_inner();
-        let taken = lock(&wire).take().unwrap_or(Wire::Close);
-        wire::act(taken, stream).await;
+        serve(stream, &shared, number).await;
     } else {
         shared.count(|counters| counters.failed_handshakes += 1);
     }
     shared.count(|counters| counters.closed += 1);
+}
+
+async fn serve(stream: TlsStream<TcpStream>, shared: &Arc<Shared>, number: u64) {
+    let wire = Arc::new(Mutex::new(None::<Wire>));
+    let (all, acts) = (Arc::clone(shared), Arc::clone(&wire));
+    let service = service_fn(move |request| {
+        let (shared, wire) = (Arc::clone(&all), Arc::clone(&acts));
+        async move { Visit { shared, wire, number }.answer(request).await }
+    });
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2".as_slice()) {
+        let server = http2::Builder::new(TokioExecutor::new());
+        let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        return;
+    }
+    let mut server = http1::Builder::new();
+    if let Some(idle) = shared.options.idle {
+        server.timer(TokioTimer::new()).header_read_timeout(idle);
+    }
+    let mut serving = server.serve_connection(TokioIo::new(stream), service);
+    let _ = (&mut serving).await;
+    let stream = serving.into_parts().io.into_inner();
+    let taken = lock(&wire).take().unwrap_or(Wire::Close);
+    wire::act(taken, stream).await;
 }
 
 /// One request on one connection.

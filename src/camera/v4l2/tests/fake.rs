@@ -61,6 +61,8 @@ pub(super) struct World {
     /// Buffers that were with the driver when the camera was closed.
     pub(super) queued_at_close: Rc<Cell<usize>>,
     pub(super) captures: Rc<Cell<bool>>,
+    /// Controls and their values; the first rules the second.
+    pub(super) controls: Rc<RefCell<Vec<(Control, i32)>>>,
 }
 
 enum Slot {
@@ -88,6 +90,7 @@ impl World {
             holders: Rc::default(),
             queued_at_close: Rc::default(),
             captures: Rc::new(Cell::new(true)),
+            controls: Rc::default(),
         }
     }
 
@@ -97,6 +100,10 @@ impl World {
 
     pub(super) fn play(&self, acts: impl IntoIterator<Item = Act>) {
         self.script.borrow_mut().extend(acts);
+    }
+
+    pub(super) fn unplug(&self) {
+        self.plugged.set(false);
     }
 
     fn pass(&self, time: Duration) {
@@ -203,15 +210,31 @@ impl Device for FakeDevice {
     }
 
     fn controls(&self) -> io::Result<Vec<Control>> {
-        Ok(Vec::new())
+        Ok(self.world.controls.borrow().iter().map(|(control, _)| control.clone()).collect())
     }
 
-    fn value(&self, _: u32) -> io::Result<i32> {
-        Err(Errno::INVAL.into())
+    fn menu_word(&self, _: u32, _: u32) -> Option<String> {
+        None
     }
 
-    fn set_value(&mut self, _: u32, _: i32) -> io::Result<()> {
-        Err(Errno::INVAL.into())
+    fn value(&self, id: u32) -> io::Result<i32> {
+        let controls = self.world.controls.borrow();
+        let known = controls.iter().find(|(control, _)| control.id == id);
+        known.map(|(_, value)| *value).ok_or_else(|| Errno::INVAL.into())
+    }
+
+    /// Rounds to steps, as cameras do, and refuses a value that an automatic rules.
+    fn set_value(&mut self, id: u32, value: i32) -> io::Result<()> {
+        self.world.note(&format!("set {id}={value}"));
+        let mut controls = self.world.controls.borrow_mut();
+        let automatic = controls.iter().any(|(control, value)| control.id == 1 && *value == 1);
+        if id == 2 && automatic {
+            return Err(Errno::IO.into());
+        }
+        for (control, now) in controls.iter_mut().filter(|(control, _)| control.id == id) {
+            *now = control.minimum + (value - control.minimum) / control.step * control.step;
+        }
+        Ok(())
     }
 
     fn start(&mut self) -> io::Result<()> {

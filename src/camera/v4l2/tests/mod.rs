@@ -16,7 +16,7 @@ use super::{Driver, End, V4l2};
 use crate::camera::desk::Desk;
 use crate::camera::{Counts, Frame, Heartbeat, PixelFormat, Ring, Settings, Source, State, Tally};
 use crate::kernel::Holder;
-use crate::kernel::video::FourCc;
+use crate::kernel::video::{Control, ControlKind, FourCc};
 use fake::{Act, Fill, World};
 
 /// A whole JPEG as far as its markers go, told apart by its filling.
@@ -218,10 +218,14 @@ fn an_unplugged_camera_is_closed_at_once_and_opened_when_it_is_back() {
 }
 
 #[test]
-fn a_missing_camera_says_so() {
+fn a_camera_that_never_was_is_missing_and_one_that_was_is_unplugged_for_as_long_as_it_takes() {
     let mut stage = Stage::new([one(good(0)), Act::Unplug]);
-    stage.lost();
+    let unplugged = stage.lost();
+    assert_eq!((stage.lost(), stage.driver.longest_pause()), (unplugged, Duration::from_secs(1)));
+    let mut stage = Stage::new([]);
+    stage.world.unplug();
     assert!(stage.lost().contains("is not there: plug it in"));
+    assert_eq!(stage.driver.longest_pause(), Duration::from_secs(1));
 }
 
 #[test]
@@ -298,4 +302,39 @@ fn frames_of_the_first_moments_of_every_stream_are_warming_up() {
     stage.run();
     let warming: Vec<bool> = stage.frames().iter().map(|frame| frame.warming_up).collect();
     assert_eq!(warming, [true, true, true, false]);
+}
+
+fn control(id: u32, name: &str, kind: ControlKind, maximum: i32, step: i32) -> Control {
+    Control { id, name: name.to_owned(), kind, minimum: 0, maximum, step, default: 0, flags: 0 }
+}
+
+#[test]
+fn controls_are_set_at_every_opening_automatics_first_and_read_back() {
+    let mut stage = Stage::new([one(good(0)), Act::Unplug, Act::Plug, one(good(0))]);
+    stage.world.controls.borrow_mut().extend([
+        (control(1, "Auto Exposure", ControlKind::Switch, 1, 1), 1),
+        (control(2, "A Time", ControlKind::Integer, 500, 10), 0),
+    ]);
+    stage.driver.controls = toml::from_str("a_time = 205\nauto_exposure = false\nnothing = 1").unwrap();
+    stage.lost();
+    assert_eq!(stage.log(), "open set 1=0 set 2=205 start stop close");
+    let missing = "it has no control nothing (it has auto_exposure, a_time)";
+    assert_eq!(stage.driver.refused, [missing, "a_time = 205 became 200"]);
+    // A camera forgets its controls when it loses its power.
+    stage.world.controls.borrow_mut()[0].1 = 1;
+    stage.run();
+    assert!(stage.log().ends_with("open set 1=0 set 2=205 start stop close"));
+}
+
+#[test]
+fn a_value_that_an_automatic_rules_is_reported_and_the_camera_runs() {
+    let mut stage = Stage::new([one(good(0))]);
+    stage.world.controls.borrow_mut().extend([
+        (control(1, "Auto Exposure", ControlKind::Switch, 1, 1), 1),
+        (control(2, "A Time", ControlKind::Integer, 500, 10), 0),
+    ]);
+    stage.driver.controls = toml::from_str("a_time = 200").unwrap();
+    assert_eq!(stage.run(), End::Stopped);
+    assert_eq!(stage.frames().len(), 1);
+    assert!(stage.driver.refused[0].starts_with("a_time = 200 was refused: "), "{:?}", stage.driver.refused);
 }

@@ -4,15 +4,47 @@
 //! A new family is a file, its `mod` line and its line in [`LANGUAGES`]. The speakers are written from the
 //! makers' documents and know nothing of the agent's decoders, so that each checks the other.
 
+mod adam;
+mod berkel;
+mod cas_dc1;
+mod dialog_06;
+mod digi_ds425;
+mod magellan;
 mod mt_sics;
+mod nci_scp;
+mod ohaus;
+mod prix;
+mod radwag;
+mod rinstrum;
+mod sbi;
+mod sma;
 mod st_gs;
 mod toledo_8217;
+mod toledo_continuous;
 
 use super::indicator::Indicator;
-use crate::weight::Quantity;
+use crate::weight::{Quantity, Unit};
 
 /// Every language, each family's usual one first. What follows the stroke is a maker's variant.
-const LANGUAGES: &[&[Language]] = &[toledo_8217::LANGUAGES, mt_sics::LANGUAGES, st_gs::LANGUAGES];
+const LANGUAGES: &[&[Language]] = &[
+    toledo_8217::LANGUAGES,
+    nci_scp::LANGUAGES,
+    dialog_06::LANGUAGES,
+    mt_sics::LANGUAGES,
+    cas_dc1::LANGUAGES,
+    st_gs::LANGUAGES,
+    sma::LANGUAGES,
+    toledo_continuous::LANGUAGES,
+    magellan::LANGUAGES,
+    prix::LANGUAGES,
+    sbi::LANGUAGES,
+    berkel::LANGUAGES,
+    radwag::LANGUAGES,
+    digi_ds425::LANGUAGES,
+    adam::LANGUAGES,
+    rinstrum::LANGUAGES,
+    ohaus::LANGUAGES,
+];
 
 /// One language a practice scale can be told to speak.
 #[derive(Debug)]
@@ -21,6 +53,8 @@ pub struct Language {
     pub name: &'static str,
     /// What it is, for people.
     pub title: &'static str,
+    /// What it can say.
+    pub fits: Fits,
     /// A speaker that has just been switched on.
     pub speaker: fn() -> Box<dyn Speaker>,
 }
@@ -36,6 +70,35 @@ impl Language {
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::all().find(|language| language.name == name)
     }
+}
+
+/// The divisions that a language has words for.
+#[derive(Clone, Copy, Debug)]
+pub struct Fits {
+    /// Whether a division is one of them.
+    pub takes: fn(Quantity) -> bool,
+    /// The same for people, as what the scale shows.
+    pub words: &'static str,
+}
+
+impl Fits {
+    /// Unit and point are on the wire.
+    const ANYTHING: Self = Self { takes: |_| true, words: "any steps above zero" };
+    /// The point is on the wire, the unit only as one of these two.
+    const KG_OR_LB: Self =
+        Self { takes: |division| matches!(division.unit(), Unit::Kilogram | Unit::Pound), words: "kg or lb" };
+    /// Point and unit follow from the number of digits.
+    const KG_3_OR_LB_2: Self = Self {
+        takes: |division| {
+            matches!((division.unit(), division.decimals()), (Unit::Kilogram, 3) | (Unit::Pound, 2))
+        },
+        words: "kg with three decimals or lb with two",
+    };
+    /// Grams without a word about it.
+    const KG_3: Self = Self {
+        takes: |division| division.unit() == Unit::Kilogram && division.decimals() == 3,
+        words: "kg with three decimals",
+    };
 }
 
 /// A scale's side of a conversation. It asks the indicator what time it is.
@@ -93,6 +156,21 @@ fn zeros(quantity: Quantity, width: usize) -> String {
 fn blanks(quantity: Quantity, width: usize) -> String {
     let text = quantity.to_string();
     format!("{:>width$}", text.trim_start_matches('-'))
+}
+
+/// The number with its minus, filled with blanks to `width` characters: ` -0.050`.
+fn signed(quantity: Quantity, width: usize) -> String {
+    format!("{:>width$}", quantity.to_string())
+}
+
+/// The digits without sign and point, filled with zeros to `width` characters: `01235`.
+fn plain_digits(quantity: Quantity, width: usize) -> String {
+    format!("{:0>width$}", quantity.digits())
+}
+
+/// All bytes exclusive-ored: the check of several families.
+fn xor(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum ^ byte)
 }
 
 #[cfg(test)]

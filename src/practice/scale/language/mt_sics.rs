@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Command, Language, Line, Speaker, blanks};
+use super::{Command, Fits, Language, Line, Speaker, blanks};
 use crate::practice::scale::indicator::{Indicator, Refused, Rest};
 use crate::scale::Range;
 use crate::stamp::Stamp;
@@ -11,6 +11,7 @@ use crate::weight::{Quantity, Unit};
 pub(super) const LANGUAGES: &[Language] = &[Language {
     name: "mt-sics",
     title: "Mettler Toledo MT-SICS level 0 and 1, KERN KCP",
+    fits: Fits::ANYTHING,
     speaker: || Box::<Sics>::default(),
 }];
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Command, Language, Line, Speaker, blanks, zeros};
+use super::{Command, Fits, Language, Line, Speaker, blanks, zeros};
 use crate::practice::scale::indicator::{Indication, Indicator, Rest};
 use crate::scale::Range;
 use crate::stamp::Stamp;
@@ -12,26 +12,31 @@ pub(super) const LANGUAGES: &[Language] = &[
     Language {
         name: "st-gs",
         title: "CAS CI/NT, KERN, many indicators: 18 bytes (AND-18)",
+        fits: Fits::ANYTHING,
         speaker: || Box::new(Comma::streaming(Layout::And18)),
     },
     Language {
         name: "st-gs/tiger",
         title: "Tiger: comma before the unit",
+        fits: Fits::ANYTHING,
         speaker: || Box::new(Comma::streaming(Layout::Tiger)),
     },
     Language {
         name: "st-gs/cas22",
         title: "CAS: 22 bytes with device and lamp byte",
+        fits: Fits::ANYTHING,
         speaker: || Box::new(Comma::streaming(Layout::Cas22)),
     },
     Language {
         name: "st-gs/cas10",
         title: "CAS: 10 bytes, the number alone",
+        fits: Fits::ANYTHING,
         speaker: || Box::new(Comma::streaming(Layout::Cas10)),
     },
     Language {
         name: "st-gs/and",
         title: "A&D EK, GC, HC, FZ, SJ: lines when asked",
+        fits: Fits::ANYTHING,
         speaker: || Box::new(Comma::asked(Layout::AndD)),
     },
 ];
@@ -119,6 +124,8 @@ fn line(layout: Layout, scale: &Indicator, say: &mut Vec<u8>) {
             say.push(lamps(&now));
             say.extend(format!(",{sign}{} {unit:>2}", digits(&now, 7)).bytes());
         }
+        // nothing in this layout could say "no number", and the maker's page shows no other line
+        Layout::Cas10 if now.range != Range::In => return,
         Layout::Cas10 => {
             let sign = if minus { '-' } else { ' ' };
             say.extend(format!("{sign}{}", digits(&now, 7)).bytes());

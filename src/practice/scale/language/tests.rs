@@ -15,7 +15,9 @@ impl Bench {
     fn with(name: &str, division: &str, unit: Unit) -> Self {
         let division = Quantity::parse(division.as_bytes(), unit).unwrap();
         let scale = Indicator::new(Stamp::from_millis(0), division, 15_000, &Character::default(), 5);
-        let speaker = (Language::named(name).unwrap().speaker)();
+        let language = Language::named(name).unwrap();
+        assert!((language.fits.takes)(division), "{name} cannot say {division}");
+        let speaker = (language.speaker)();
         let mut bench = Self { scale, speaker, millis: 0 };
         bench.pass(1_000);
         bench
@@ -101,6 +103,20 @@ fn nobody_is_upset_by_noise_and_nobody_keeps_more_than_a_line() {
     }
 }
 
+mod adam;
+mod berkel;
+mod cas_dc1;
+mod dialog_06;
+mod digi_ds425;
+mod magellan;
 mod mt_sics;
+mod nci_scp;
+mod ohaus;
+mod prix;
+mod radwag;
+mod rinstrum;
+mod sbi;
+mod sma;
 mod st_gs;
 mod toledo_8217;
+mod toledo_continuous;

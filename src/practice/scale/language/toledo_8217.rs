@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Language, Speaker, zeros};
+use super::{Fits, Language, Speaker, zeros};
 use crate::practice::scale::indicator::{Indication, Indicator, Refused, Rest};
 use crate::scale::Range;
 use crate::stamp::Stamp;
@@ -13,11 +13,13 @@ pub(super) const LANGUAGES: &[Language] = &[
     Language {
         name: "toledo-8217",
         title: "Mettler Toledo Ariva, Viva, Diva (8217)",
+        fits: Fits::KG_3_OR_LB_2,
         speaker: || Box::new(Toledo::new(Model::Diva)),
     },
     Language {
         name: "toledo-8217/ps60",
         title: "PS60, 8213, EH-SCP: Brecknell 67xx, Rice Lake BenchPro",
+        fits: Fits::KG_3_OR_LB_2,
         speaker: || Box::new(Toledo::new(Model::Ps60)),
     },
 ];

@@ -49,6 +49,9 @@ fn the_variants_have_their_makers_layouts() {
         bench.weigh(1_235);
         assert_eq!(bench.pass(100), line, "{name}");
     }
+    let mut bare = Bench::of("st-gs/cas10");
+    bare.weigh(20_000);
+    assert_eq!(bare.pass(1_000), b"", "a number alone cannot say that there is none");
 }
 
 #[test]

@@ -1,0 +1,170 @@
+//! Whether the scene stands still: the shopper's hand has gone. Pure, and on reduced pictures.
+
+use std::time::Duration;
+
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::{Frame, PixelFormat};
+use crate::jpeg;
+use crate::stamp::Stamp;
+
+/// A picture reduced to the mean brightness of blocks of eight by eight pixels: noise and the camera's own
+/// compression do not show in it, a finger does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Small {
+    width: usize,
+    luma: Vec<u8>,
+}
+
+const BLOCK: usize = 8;
+/// The largest mode that the settings allow.
+const LARGEST: (usize, usize) = (7_680, 4_320);
+
+/// How far a block's brightness, of 255 steps, may differ between two frames and still count as the same.
+/// Noise of four steps a pixel averages out to half a step in a block; compression at usual qualities moves
+/// a block's mean by two or three.
+const SAME: i32 = 10;
+
+impl Small {
+    /// The reduced picture of a frame; none if it cannot be decoded.
+    pub(super) fn of(frame: &Frame) -> Option<Self> {
+        let (width, height) = (usize::try_from(frame.width).ok()?, usize::try_from(frame.height).ok()?);
+        match frame.format {
+            PixelFormat::Jpeg => Self::of_jpeg(&frame.bytes),
+            PixelFormat::Yuyv => Self::reduce(&frame.bytes, (width, height), 2),
+            // The plane of brightness comes first.
+            PixelFormat::Nv12 | PixelFormat::Grey => Self::reduce(&frame.bytes, (width, height), 1),
+        }
+    }
+
+    fn of_jpeg(bytes: &[u8]) -> Option<Self> {
+        // Cameras may leave the standard Huffman tables out; reading the file puts them in.
+        let file = jpeg::Image::read(bytes).ok()?.pieces().concat();
+        // A header may claim anything; no mode of a camera is larger than the settings allow.
+        let options = DecoderOptions::default()
+            .jpeg_set_out_colorspace(ColorSpace::Luma)
+            .set_max_width(LARGEST.0)
+            .set_max_height(LARGEST.1);
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&file), options);
+        let luma = decoder.decode().ok()?;
+        Self::reduce(&luma, decoder.dimensions()?, 1)
+    }
+
+    /// Every fourth pixel of each block's even rows stands for it: enough for a mean, and quick.
+    fn reduce(pixels: &[u8], (width, height): (usize, usize), bytes_a_pixel: usize) -> Option<Self> {
+        let row_bytes = width * bytes_a_pixel;
+        if width < BLOCK || height < BLOCK || pixels.len() < row_bytes * height {
+            return None;
+        }
+        let across = width / BLOCK;
+        let mut luma = Vec::with_capacity(across * (height / BLOCK));
+        for rows in pixels.chunks_exact(row_bytes * BLOCK).take(height / BLOCK) {
+            let mut sums = vec![0_u32; across];
+            for row in rows.chunks_exact(row_bytes).step_by(2) {
+                for (sum, block) in sums.iter_mut().zip(row.chunks_exact(BLOCK * bytes_a_pixel)) {
+                    *sum +=
+                        block.iter().step_by(4 * bytes_a_pixel).map(|&pixel| u32::from(pixel)).sum::<u32>();
+                }
+            }
+            // Four rows of two pixels.
+            luma.extend(sums.into_iter().map(|sum| u8::try_from(sum / 8).unwrap_or(u8::MAX)));
+        }
+        Some(Self { width: across, luma })
+    }
+
+    /// How many of a thousand blocks changed. A change of the whole picture's brightness does not count:
+    /// lamps flicker and exposure drifts.
+    fn changed(&self, other: &Self) -> u32 {
+        let blocks = self.luma.len();
+        if blocks == 0 || blocks != other.luma.len() || self.width != other.width {
+            return 1_000;
+        }
+        let differences =
+            || self.luma.iter().zip(&other.luma).map(|(one, two)| i32::from(*one) - i32::from(*two));
+        let count = i32::try_from(blocks).unwrap_or(i32::MAX);
+        let shift = differences().sum::<i32>() / count;
+        let changed = differences().filter(|difference| (difference - shift).abs() > SAME).count();
+        u32::try_from(changed * 1_000 / blocks).unwrap_or(1_000)
+    }
+}
+
+/// The scene since the weight settled, frame by frame.
+#[derive(Debug, Default)]
+pub(super) struct Scene {
+    last: Option<(Small, Stamp)>,
+    /// The first frame that all later ones are like.
+    still_since: Option<Stamp>,
+}
+
+impl Scene {
+    /// Takes the next frame; answers for how long the scene has stood still.
+    pub(super) fn watch(&mut self, small: Small, taken: Stamp, most_changed: u32) -> Duration {
+        let is_same = self.last.as_ref().is_some_and(|(last, _)| small.changed(last) <= most_changed);
+        let before = self.last.replace((small, taken)).map(|(_, taken)| taken);
+        self.still_since = if is_same { self.still_since.or(before) } else { None };
+        self.still_since.map_or(Duration::ZERO, |since| taken.since(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A grey frame of 320 by 160 pixels, 800 blocks, with a lighter rectangle of blocks.
+    fn scene(brightness: u8, hand: usize) -> Frame {
+        let mut bytes = vec![brightness; 320 * 160];
+        for block in 0..hand {
+            let (x, y) = (block % 40 * 8, block / 40 * 8);
+            for row in y..y + 8 {
+                bytes[row * 320 + x..row * 320 + x + 8].fill(brightness + 60);
+            }
+        }
+        let (width, height, taken) = (320, 160, Stamp::from_millis(0));
+        Frame { sequence: 1, taken, format: PixelFormat::Grey, width, height, bytes, warming_up: false }
+    }
+
+    fn small(brightness: u8, hand: usize) -> Small {
+        Small::of(&scene(brightness, hand)).unwrap()
+    }
+
+    #[test]
+    fn a_hand_shows_and_a_flickering_lamp_does_not() {
+        assert_eq!(small(100, 0).changed(&small(100, 0)), 0);
+        assert_eq!(small(100, 8).changed(&small(100, 0)), 10);
+        assert_eq!(small(130, 0).changed(&small(100, 0)), 0);
+        assert_eq!(small(100, 0).changed(&Small { width: 1, luma: vec![0] }), 1_000);
+    }
+
+    #[test]
+    fn all_formats_reduce_to_the_same_picture() {
+        let grey = scene(100, 8);
+        let yuyv: Vec<u8> = grey.bytes.iter().flat_map(|luma| [*luma, 128]).collect();
+        let mut file = Vec::new();
+        let encoder = jpeg_encoder::Encoder::new(&mut file, 95);
+        encoder.encode(&grey.bytes, 320, 160, jpeg_encoder::ColorType::Luma).unwrap();
+        let expected = Small::of(&grey).unwrap();
+        let yuyv = Frame { format: PixelFormat::Yuyv, bytes: yuyv, ..scene(0, 0) };
+        assert_eq!(Small::of(&yuyv).unwrap(), expected);
+        let jpeg = Frame { format: PixelFormat::Jpeg, bytes: file, ..scene(0, 0) };
+        assert_eq!(Small::of(&jpeg).unwrap().changed(&expected), 0);
+        assert_eq!(Small::of(&Frame { bytes: vec![0; 100], ..scene(0, 0) }), None);
+        assert_eq!(Small::of(&Frame { format: PixelFormat::Jpeg, bytes: vec![0; 100], ..scene(0, 0) }), None);
+    }
+
+    #[test]
+    fn stillness_is_counted_from_the_first_of_the_frames_that_are_alike() {
+        let mut scene = Scene::default();
+        let mut watch = |at, hand| scene.watch(small(100, hand), Stamp::from_millis(at), 10).as_millis();
+        assert_eq!(watch(0, 200), 0);
+        assert_eq!(watch(33, 90), 0);
+        // Nine blocks more or less are more than ten in a thousand, eight are not.
+        assert_eq!(watch(66, 99), 0);
+        assert_eq!(watch(100, 107), 34);
+        assert_eq!(watch(133, 107), 67);
+        assert_eq!(watch(166, 0), 0);
+        assert_eq!(watch(200, 0), 34);
+    }
+}
