@@ -210,6 +210,7 @@ glibc_needed() {
 
 # --- tests on another processor
 pick_runner() {
+    skipped=''
     [ "$target" != "$host" ] || return 0
     for emulator in $qemu-static $qemu; do
         command -v "$emulator" >/dev/null && break
@@ -228,7 +229,11 @@ pick_runner() {
         runner="$emulator -L $root"
     fi
     export "CARGO_TARGET_${large}_RUNNER=$runner"
-    echo "   tests under: $runner"
+    # Emulated programs get the host's kernel through a translator that lacks the terminal calls that the
+    # agent makes (TCGETS2) and answers calls on strange devices with an error of its own. Those tests run natively, and the
+    # terminal itself is proven on the emulated box.
+    skipped="--skip practice::scale::tests --skip kernel::video::tests::what_is_no_camera"
+    echo "   tests under: $runner, without those of terminals and devices ($skipped)"
 }
 
 fetch_libc() {
@@ -293,7 +298,8 @@ for arch in $archs; do
     echo "   binary: $binary, $(wc -c <"$binary") bytes, needs $([ -n "$glibc" ] && echo "glibc $glibc" || echo "no libc (static)")"
     if [ -n "$test" ]; then
         pick_runner "$arch"
-        cargo_for test --lib || fail "the tests failed for $target; the lines above say which"
+        # shellcheck disable=SC2086  # a list of words
+        cargo_for test --lib -- $skipped || fail "the tests failed for $target; the lines above say which"
     fi
     [ -z "$deb" ] || make_deb "$arch"
 done

@@ -214,14 +214,18 @@ class Story:
 
     def killed(self):
         self.box.run("systemctl kill -s KILL scalecam")
+        # what the manager shows until then is the state of the one that was killed
+        self.until("it is started anew", lambda: self.box.run("systemctl show scalecam -p NRestarts --value") != "0" and "starting" not in self.box.run("systemctl show scalecam -p ActiveState,SubState") and self.state(), 60)
         _, took = self.until("it runs again", self.all_ok, 60)
         self.weighings(1)
-        self.say("kill -9", f"all parts ok again after {took:.1f} s, restarts counted: {self.box.run('systemctl show scalecam -p NRestarts --value')}")
+        self.say("kill -9", f"all parts ok {took:.1f} s after the new start, restarts counted: {self.box.run('systemctl show scalecam -p NRestarts --value')}")
 
     def reload(self):
         self.box.run("cp /etc/scalecam/config.toml /run/good.toml; echo 'nonsense = 1' >>/etc/scalecam/config.toml; systemctl reload scalecam")
         said, _ = self.until("the bad settings are reported", lambda: self.box.run("journalctl -u scalecam -o cat --no-pager | grep 'stay in force' | tail -n 1 || true"), 30)
         self.box.run("cp /run/good.toml /etc/scalecam/config.toml; systemctl reload scalecam")
+        self.until("the good ones are read", lambda: self.box.run("journalctl -u scalecam -o cat --no-pager | tail -n 20 | grep -c 'settings read again' || true") != "0", 30)
+        time.sleep(2)  # the state is told once a second at most
         self.until("all parts ok", self.all_ok, 60)
         self.weighings(1)
         self.say("reload with bad settings, then with good ones", said[:120])
