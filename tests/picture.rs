@@ -15,10 +15,10 @@ mod pictures;
 use std::sync::Arc;
 
 use jpeg_encoder::SamplingFactor;
-use pictures::{Kind, camera_kinds, photographs, texture, without_tables};
+use pictures::{Kind, camera_kinds, photographs, samples, texture, without_tables};
 use scalecam::camera::{Frame, PixelFormat};
-use scalecam::jpeg::Image;
-use scalecam::picture::{Mode, Picture, Settings, Unfit, prepare};
+use scalecam::jpeg::{Damage, Image, Unusual};
+use scalecam::picture::{Mode, Picture, Remark, Settings, Unfit, prepare};
 use scalecam::stamp::Stamp;
 
 fn frame(format: PixelFormat, width: u16, height: u16, bytes: Vec<u8>) -> Arc<Frame> {
@@ -32,19 +32,6 @@ fn settings(text: &str) -> Settings {
 
 fn file(picture: &Picture) -> Vec<u8> {
     picture.parts().collect::<Vec<_>>().concat()
-}
-
-/// The samples of a file, interleaved YCbCr or grey.
-fn samples(file: &[u8]) -> (u32, u32, Vec<u8>) {
-    use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
-    let mut decoder = zune_jpeg::JpegDecoder::new(ZCursor::new(file));
-    decoder.decode_headers().unwrap();
-    let grey = decoder.info().unwrap().components == 1;
-    let space = if grey { ColorSpace::Luma } else { ColorSpace::YCbCr };
-    decoder.set_options(DecoderOptions::default().jpeg_set_out_colorspace(space));
-    let samples = decoder.decode().unwrap();
-    let (width, height) = decoder.dimensions().unwrap();
-    (width as u32, height as u32, samples)
 }
 
 /// The mean distance of two rows of samples.
@@ -251,6 +238,143 @@ fn raw_frames_of_odd_sizes_are_coded() {
             assert_eq!((picture.width(), picture.height()), (width, height));
         }
     }
+}
+
+#[test]
+fn crop_cuts_the_aspect_without_a_second_loss() {
+    for kind in camera_kinds() {
+        let frame = frame(PixelFormat::Jpeg, kind.width, kind.height, kind.file());
+        let picture = prepare(&frame, &settings("mode = \"crop\"\naspect = \"1:1\"")).unwrap();
+        let side = u32::from(kind.height);
+        assert_eq!((picture.width(), picture.height(), picture.mode()), (side, side, Mode::Crop));
+        assert_eq!(picture.remark(), None);
+        let (width, _, found) = samples(&file(&picture));
+        let (whole_width, _, expected) = samples(&frame.bytes);
+        let kinds = found.len() / (width * side) as usize;
+        // 16 columns are left of the middle square, or 14, which is nearest to a unit's edge.
+        for y in 0..side {
+            let here = found[(y * width) as usize * kinds..].iter().step_by(kinds);
+            let there = expected[(y * whole_width + 16) as usize * kinds..].iter().step_by(kinds);
+            assert!(
+                here.zip(there).take(side as usize).all(|(here, there)| here == there),
+                "{kind:?} row {y}"
+            );
+        }
+    }
+}
+
+#[test]
+fn crop_and_fit_keep_to_the_region() {
+    let kind = Kind::new(96, 64, Some(SamplingFactor::F_2_1));
+    for (mode, size) in [("crop", (40, 24)), ("fit", (40, 24)), ("pass", (96, 64))] {
+        let text = format!("mode = \"{mode}\"\nregion = [48, 16, 40, 40]");
+        let picture = prepare(&frame(PixelFormat::Jpeg, 96, 64, kind.file()), &settings(&text)).unwrap();
+        assert_eq!((picture.width(), picture.height()), size);
+    }
+    let outside = settings("mode = \"crop\"\nregion = [57, 16, 40, 40]");
+    let refused = prepare(&frame(PixelFormat::Jpeg, 96, 64, kind.file()), &outside).unwrap_err();
+    assert!(matches!(refused, Unfit::Outside { what: "region", .. }));
+}
+
+/// Whether no sample in the masked square shows what is there in the camera's picture.
+fn is_hidden(picture: &Picture) -> bool {
+    let (width, height, found) = samples(&file(picture));
+    let kinds = found.len() / (width * height) as usize;
+    // The mask of the next test, in the scale of the picture; what is around it may be blurred into its edges.
+    let scale = f64::from(width) / 96.0;
+    let within = |from: f64, to: f64| ((from * scale).ceil() as u32 + 3)..((to * scale).floor() as u32 - 3);
+    within(32.0, 64.0).all(|x| {
+        within(16.0, 48.0).all(|y| {
+            let here = &found[((y * width + x) as usize) * kinds..][..kinds];
+            here.iter().all(|sample| sample.abs_diff(128) <= 6)
+        })
+    })
+}
+
+#[test]
+fn masks_are_grey_in_every_mode_and_every_format() {
+    let mut frames = Vec::new();
+    for factor in [Some(SamplingFactor::F_2_1), Some(SamplingFactor::F_2_2), None] {
+        let kind = Kind { quality: 95, ..Kind::new(96, 64, factor) };
+        for file in [kind.file(), kind.progressive(), kind.optimised(), without_tables(&kind.file())] {
+            frames.push(frame(PixelFormat::Jpeg, 96, 64, file));
+        }
+    }
+    for (format, bytes) in
+        [(PixelFormat::Yuyv, 2 * 96 * 64), (PixelFormat::Nv12, 96 * 96), (PixelFormat::Grey, 96 * 64)]
+    {
+        frames.push(frame(format, 96, 64, texture(96, 64).into_iter().take(bytes).collect()));
+    }
+    for frame in frames {
+        for mode in
+            ["\"pass\"", "\"crop\"", "\"fit\"\nwidth = 96", "\"fit\"\nwidth = 48", "\"fit\"\nwidth = 40"]
+        {
+            let open = format!("aspect = \"3:2\"\nquality = 95\nmode = {mode}");
+            let masked = format!("{open}\nmasks = [[32, 16, 32, 32]]");
+            let whole = prepare(&frame, &settings(&open)).unwrap();
+            assert!(!is_hidden(&whole), "the texture must show");
+            let picture = prepare(&frame, &settings(&masked)).unwrap();
+            assert!(is_hidden(&picture), "{:?} {masked}", frame.format);
+            assert_eq!((picture.width(), picture.height()), (whole.width(), whole.height()));
+        }
+    }
+}
+
+#[test]
+fn masks_that_do_not_fit_the_picture_stop_it() {
+    for (format, bytes) in [
+        (PixelFormat::Jpeg, Kind::new(96, 64, Some(SamplingFactor::F_2_1)).file()),
+        (PixelFormat::Yuyv, vec![90; 2 * 96 * 64]),
+    ] {
+        for mode in ["pass", "crop", "fit"] {
+            let made = |mask: &str| {
+                let text = format!("mode = \"{mode}\"\nmasks = [{mask}]");
+                prepare(&frame(format, 96, 64, bytes.clone()), &settings(&text))
+            };
+            assert!(matches!(made("[90, 0, 7, 7]"), Err(Unfit::Outside { what: "mask", .. })));
+            assert!(matches!(made("[0, 0, 96, 64]"), Err(Unfit::AllMasked { .. })));
+            made("[90, 0, 6, 7]").unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_cut_without_loss_goes_as_it_is_and_says_so() {
+    let kind = Kind::new(96, 64, Some(SamplingFactor::F_2_1));
+    for (bytes, why) in [(kind.progressive(), Unusual::Coding), (kind.optimised(), Unusual::Scans)] {
+        let frame = frame(PixelFormat::Jpeg, 96, 64, bytes);
+        let picture = prepare(&frame, &settings("mode = \"crop\"")).unwrap();
+        assert_eq!((picture.mode(), picture.remark()), (Mode::Pass, Some(Remark::Uncut(why))));
+        assert_eq!(file(&picture), frame.bytes);
+        let masked = prepare(&frame, &settings("mode = \"crop\"\nmasks = [[0, 0, 9, 9]]")).unwrap();
+        assert_eq!((masked.mode(), masked.remark()), (Mode::Fit, Some(Remark::Recoded(why))));
+        let unverified = prepare(&frame, &settings("verify = true")).unwrap();
+        assert_eq!(unverified.remark(), Some(Remark::Unverified(why)));
+    }
+}
+
+#[test]
+fn damage_inside_the_picture_is_found_where_it_is_looked_for() {
+    let kind = Kind::new(96, 64, Some(SamplingFactor::F_2_1));
+    let mut bytes = kind.file();
+    let end = bytes.len();
+    // Bytes lost from the middle of the data: both markers are there.
+    bytes.drain(end - 1500..end - 900);
+    let frame = frame(PixelFormat::Jpeg, 96, 64, bytes);
+    prepare(&frame, &Settings::DEFAULT).unwrap();
+    for mode in ["verify = true", "mode = \"crop\"", "mode = \"fit\"", "masks = [[0, 0, 1, 1]]"] {
+        let refused = prepare(&frame, &settings(mode)).unwrap_err();
+        assert!(matches!(refused, Unfit::Damaged(Damage::Corrupt { .. })), "{mode}: {refused}");
+    }
+}
+
+#[test]
+fn full_range_cameras_are_not_stretched() {
+    let frame = frame(PixelFormat::Yuyv, 16, 16, [30, 60].repeat(256));
+    let first = |text| samples(&file(&prepare(&frame, &settings(text)).unwrap())).2[..3].to_vec();
+    assert_eq!(first("raw_range = \"full\"\nquality = 100"), [30, 60, 60]);
+    // (30 - 16) * 255 / 219 and (60 - 128) * 255 / 224 + 128.
+    assert_eq!(first("quality = 100"), [16, 51, 51]);
 }
 
 #[test]

@@ -46,4 +46,12 @@ pub enum Damage {
         /// Where the count broke.
         offset: usize,
     },
+    /// The entropy-coded data make no picture: bytes were changed or lost.
+    #[error("the picture's data are corrupt at the latest in unit {unit} of {units}")]
+    Corrupt {
+        /// The coding unit at which that showed, in reading order.
+        unit: u32,
+        /// How many the picture has.
+        units: u32,
+    },
 }

@@ -1,5 +1,7 @@
 //! The frame header: size, coding and components (T.81, B.2.2).
 
+use super::segments::{append, marker};
+
 /// How the picture is coded, by its frame header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
@@ -79,5 +81,16 @@ impl Header {
             }
         }
         Some(Self { width, height, coding, precision, all, count })
+    }
+
+    /// Writes the frame header of a part of the picture.
+    pub(super) fn write(&self, file: &mut Vec<u8>, width: u16, height: u16) {
+        let marker = if self.coding == Coding::Baseline { marker::SOF0 } else { marker::SOF1 };
+        let ([h1, h0], [w1, w0]) = (height.to_be_bytes(), width.to_be_bytes());
+        let components = self.components().iter().flat_map(|component| {
+            [component.id, component.across << 4 | component.down, component.quantisation]
+        });
+        let components: Vec<u8> = components.collect();
+        append(file, marker, &[&[self.precision, h1, h0, w1, w0, self.count], &components]);
     }
 }

@@ -7,16 +7,31 @@
 //! [`whole`] is the check for every frame of a stream: it looks at both ends only. [`Image::read`] walks the
 //! segments and is for the one frame that is chosen.
 
+mod bits;
+mod blocks;
+mod course;
+mod crop;
 mod damage;
+mod decode;
 mod header;
+mod huffman;
+mod idct;
+mod plane;
 mod rect;
+mod scan;
 mod segments;
 mod tables;
 mod walk;
 
+pub use crop::{Cropped, crop, verify};
 pub use damage::Damage;
+pub use decode::{Decoded, decode};
 pub use header::{Coding, Component, Header};
+pub use idct::Scale;
+pub use plane::Plane;
+pub(crate) use plane::length;
 pub use rect::Rect;
+pub use scan::{Closed, Unusual};
 pub use tables::STANDARD_TABLES;
 pub use walk::Image;
 

@@ -21,6 +21,7 @@ pub(super) mod marker {
     pub(crate) const DQT: u8 = 0xDB;
     pub(crate) const DRI: u8 = 0xDD;
     pub(crate) const APP0: u8 = 0xE0;
+    pub(crate) const APP14: u8 = 0xEE;
     pub(crate) const APP15: u8 = 0xEF;
     pub(crate) const COM: u8 = 0xFE;
 }
@@ -87,5 +88,15 @@ impl<'a> Cursor<'a> {
                 }
             }
         }
+    }
+}
+
+/// Appends a segment. None that is written here comes near the 65,533 bytes it can hold.
+pub(super) fn append(file: &mut Vec<u8>, marker: u8, payload: &[&[u8]]) {
+    let length = 2 + payload.iter().map(|part| part.len()).sum::<usize>();
+    file.extend_from_slice(&[0xFF, marker]);
+    file.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
+    for part in payload {
+        file.extend_from_slice(part);
     }
 }

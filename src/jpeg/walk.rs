@@ -1,6 +1,7 @@
 //! The walk over a whole file: what the header says, and whether every marker stands where it may.
 
 use super::header::{Coding, Header};
+use super::huffman::{Class, next_table};
 use super::segments::{Cursor, marker};
 use super::{Damage, STANDARD_TABLES, whole};
 
@@ -36,6 +37,12 @@ impl<'a> Image<'a> {
         &self.header
     }
 
+    /// Whether the file needs the [`STANDARD_TABLES`].
+    #[must_use]
+    pub const fn lacks_tables(&self) -> bool {
+        self.tables_due.is_some()
+    }
+
     /// The image in pieces that make a file any decoder reads: as it is, or with the [`STANDARD_TABLES`]
     /// put in where the frame left its Huffman tables out.
     ///
@@ -69,7 +76,7 @@ struct Walk<'a> {
 }
 
 /// One component of a scan: its place in the frame header, and its tables.
-type Scanned = (usize, u8);
+pub(super) type Scanned = (usize, u8);
 
 impl<'a> Walk<'a> {
     const fn new(bytes: &'a [u8]) -> Self {
@@ -214,7 +221,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The components of a scan; nothing if the scan header is not well formed.
-fn scan_components(header: &Header, payload: &[u8]) -> Option<impl Iterator<Item = Scanned>> {
+pub(super) fn scan_components(header: &Header, payload: &[u8]) -> Option<impl Iterator<Item = Scanned>> {
     let (&count, rest) = payload.split_first()?;
     let (selectors, [_, _, _]) = rest.split_last_chunk()?;
     if count == 0 || count > 4 || selectors.len() != 2 * usize::from(count) {
@@ -266,14 +273,12 @@ fn quantisation_tables(mut payload: &[u8]) -> Option<u8> {
 /// A bit for each table that a DHT segment defines (B.2.4.2), DC in the lower four, AC in the upper.
 fn huffman_tables(mut payload: &[u8]) -> Option<u8> {
     let mut defined = 0;
-    while let Some((&class, rest)) = payload.split_first() {
-        let (counts, symbols) = rest.split_at_checked(16)?;
-        let codes: usize = counts.iter().map(|&count| usize::from(count)).sum();
-        if class & 0xEC != 0 || codes > 256 {
-            return None;
-        }
-        payload = symbols.get(codes..)?;
-        defined |= 1 << ((class & 3) + (class >> 4) * 4);
+    while !payload.is_empty() {
+        let (class, slot, _) = next_table(&mut payload)?;
+        defined |= match class {
+            Class::Dc => 1 << slot,
+            Class::Ac => 16 << slot,
+        };
     }
     Some(defined)
 }

@@ -1,39 +1,76 @@
 //! A frame becomes the picture that is sent. Pure.
 //!
 //! Mode "pass" sends the camera's own bytes: they are checked, padding is left off, Huffman tables are put in
-//! if the frame has none, and nothing is copied. Mode "fit" decodes, cuts, resizes and codes again.
+//! if the frame has none, and nothing is copied. Mode "crop" cuts whole coding units out of the file, so that no
+//! pixel changes. Mode "fit" decodes, cuts, resizes and codes again. Masks are grey in every mode.
 
+mod area;
 mod base64;
 mod fit;
 mod planes;
 mod raw;
 mod settings;
 
+pub use area::{Area, Masks};
 pub use base64::{append_base64, base64_len};
-pub use settings::{Aspect, Mode, Quality, Settings, Width};
+pub use settings::{Aspect, Mode, Quality, RawRange, Settings, Width};
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::camera::{Frame, PixelFormat};
-use crate::jpeg::{self, STANDARD_TABLES};
+use crate::jpeg::{self, Closed, Damage, Image, Rect, STANDARD_TABLES, Unusual};
 
 /// A picture ready to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Picture {
     width: u32,
     height: u32,
     mode: Mode,
+    remark: Option<Remark>,
     file: File,
 }
 
+/// Why a picture was made in another way than the settings ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// It cannot be cut without loss, and goes as it is.
+    Uncut(Unusual),
+    /// It cannot be cut and masked without loss, so it was decoded and coded again.
+    Recoded(Unusual),
+    /// It cannot be looked into for damage, and goes as it is.
+    Unverified(Unusual),
+}
+
+impl std::fmt::Display for Remark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Uncut(why) => {
+                write!(f, "sent as it is, because the frame cannot be cut without loss: {why}")
+            }
+            Self::Recoded(why) => {
+                write!(f, "coded again, because the frame cannot be masked without loss: {why}")
+            }
+            Self::Unverified(why) => write!(f, "sent unverified, because of the frame's kind: {why}"),
+        }
+    }
+}
+
 /// The picture's JPEG file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum File {
     /// The camera's bytes, and where the standard tables go if it left them out.
     Camera { frame: Arc<Frame>, head: Range<usize>, tables: &'static [u8], tail: Range<usize> },
     /// Coded here.
     Coded(Vec<u8>),
+}
+
+/// Without its bytes: pictures are in no log.
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { width, height, mode, remark, .. } = self;
+        write!(f, "Picture({width}x{height}, {}, {remark:?}, {} bytes)", mode.name(), self.len())
+    }
 }
 
 impl Picture {
@@ -53,6 +90,12 @@ impl Picture {
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Why that is not what the settings ask for; nothing if it is.
+    #[must_use]
+    pub const fn remark(&self) -> Option<Remark> {
+        self.remark
     }
 
     /// The JPEG file in parts, to be written one behind the other.
@@ -85,7 +128,7 @@ impl Picture {
 pub enum Unfit {
     /// The camera delivered broken bytes.
     #[error(transparent)]
-    Damaged(#[from] jpeg::Damage),
+    Damaged(#[from] Damage),
     /// The picture says it is larger than the camera's mode.
     #[error(
         "the frame says it is {width}x{height}, more than the camera's mode of {mode_width}x{mode_height}"
@@ -108,6 +151,26 @@ pub enum Unfit {
         /// Bytes of a whole frame.
         needed: usize,
     },
+    /// The settings speak of a place where the camera's picture has none.
+    #[error("the {what} [{}, {}, {}, {}] is not inside the camera's picture of {width}x{height}",
+        area.left, area.top, area.width, area.height)]
+    Outside {
+        /// "region" or "mask".
+        what: &'static str,
+        /// Where that is.
+        area: Rect,
+        /// Pixels across the camera's picture.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+    },
+    /// Nothing would be left to see.
+    #[error("the masks cover the whole picture that would be sent, [{}, {}, {}, {}]",
+        area.left, area.top, area.width, area.height)]
+    AllMasked {
+        /// What would be sent.
+        area: Rect,
+    },
     /// The frame is whole, but cannot be decoded.
     #[error("the frame cannot be decoded: {0}")]
     NotDecodable(String),
@@ -122,28 +185,41 @@ pub enum Unfit {
 /// before anything is allocated for it.
 pub fn prepare(frame: &Arc<Frame>, settings: &Settings) -> Result<Picture, Unfit> {
     match (frame.format, settings.mode) {
-        (PixelFormat::Jpeg, Mode::Pass) => pass(frame),
-        (PixelFormat::Jpeg, Mode::Fit) => fit::fit(&fit::decode(&checked(frame)?)?, settings),
-        (PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::Grey, Mode::Pass) => raw::pass(frame, settings),
-        (PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::Grey, Mode::Fit) => {
-            fit::fit(&raw::planes(frame)?, settings)
+        (PixelFormat::Jpeg, Mode::Pass) if settings.masks.is_empty() => pass(frame, settings),
+        (PixelFormat::Jpeg, Mode::Pass | Mode::Crop) => cut(frame, settings),
+        (PixelFormat::Jpeg, Mode::Fit) => fit::jpeg(&checked(frame)?, settings),
+        (PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::Grey, Mode::Pass | Mode::Crop) => {
+            raw::cut(frame, settings)
         }
+        (PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::Grey, Mode::Fit) => raw::fit(frame, settings),
     }
 }
 
-fn checked(frame: &Frame) -> Result<jpeg::Image<'_>, Unfit> {
-    let image = jpeg::Image::read(&frame.bytes)?;
-    let header = image.header();
-    let (width, height) = (u32::from(header.width), u32::from(header.height));
+fn checked(frame: &Frame) -> Result<Image<'_>, Unfit> {
+    let image = Image::read(&frame.bytes)?;
+    let (width, height) = size(&image);
     if width > frame.width || height > frame.height {
         return Err(Unfit::TooLarge { width, height, mode_width: frame.width, mode_height: frame.height });
     }
     Ok(image)
 }
 
-fn pass(frame: &Arc<Frame>) -> Result<Picture, Unfit> {
+fn size(image: &Image<'_>) -> (u32, u32) {
+    (image.header().width.into(), image.header().height.into())
+}
+
+/// The camera's own bytes.
+fn pass(frame: &Arc<Frame>, settings: &Settings) -> Result<Picture, Unfit> {
     let image = checked(frame)?;
-    let header = image.header();
+    let remark = match settings.verify.then(|| jpeg::verify(&image)) {
+        None | Some(Ok(())) => None,
+        Some(Err(Closed::Damaged(damage))) => return Err(damage.into()),
+        Some(Err(Closed::Unusual(why))) => Some(Remark::Unverified(why)),
+    };
+    Ok(untouched(frame, &image, remark))
+}
+
+fn untouched(frame: &Arc<Frame>, image: &Image<'_>, remark: Option<Remark>) -> Picture {
     let [head, tables, _] = image.pieces();
     let file = File::Camera {
         frame: Arc::clone(frame),
@@ -151,5 +227,25 @@ fn pass(frame: &Arc<Frame>) -> Result<Picture, Unfit> {
         tables: if tables.is_empty() { &[] } else { &STANDARD_TABLES },
         tail: head.len()..image.bytes().len(),
     };
-    Ok(Picture { width: header.width.into(), height: header.height.into(), mode: Mode::Pass, file })
+    let (width, height) = size(image);
+    Picture { width, height, mode: Mode::Pass, remark, file }
+}
+
+/// A part of the camera's picture, or a masked one, without loss.
+fn cut(frame: &Arc<Frame>, settings: &Settings) -> Result<Picture, Unfit> {
+    let image = checked(frame)?;
+    let (width, height) = size(&image);
+    let area = settings.area(width, height)?;
+    let masks: Vec<Rect> = settings.masks.rects().collect();
+    match jpeg::crop(&image, area, &masks) {
+        Ok(cropped) => {
+            let (Rect { width, height, .. }, file) = (cropped.area, File::Coded(cropped.file));
+            Ok(Picture { width, height, mode: Mode::Crop, remark: None, file })
+        }
+        Err(Closed::Damaged(damage)) => Err(damage.into()),
+        Err(Closed::Unusual(why)) if masks.is_empty() => {
+            Ok(untouched(frame, &image, Some(Remark::Uncut(why))))
+        }
+        Err(Closed::Unusual(why)) => fit::recoded(&image, area, settings, Remark::Recoded(why)),
+    }
 }

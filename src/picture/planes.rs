@@ -6,44 +6,15 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use jpeg_encoder::{Encoder, ImageBuffer, JpegColorType, SamplingFactor};
 
 use super::{Quality, Unfit};
-use crate::jpeg::Rect;
+use crate::jpeg::{Plane, Rect, length};
 
-/// One plane of samples, row by row without gaps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plane {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) samples: Vec<u8>,
-}
-
-impl Plane {
-    fn row(&self, y: u32) -> &[u8] {
-        let width = usize_from(self.width);
-        let start = usize_from(y.min(self.height.saturating_sub(1))) * width;
-        self.samples.get(start..start + width).unwrap_or_default()
-    }
-
-    /// Resizes a part, whose edges may lie between samples.
-    fn resized(&self, part: [f64; 4], width: u32, height: u32, resizer: &mut Resizer) -> Result<Self, Unfit> {
-        let coded = |error: &dyn std::fmt::Display| Unfit::NotCodable(error.to_string());
-        let source =
-            ImageRef::new(self.width, self.height, &self.samples, PixelType::U8).map_err(|e| coded(&e))?;
-        let mut target = Image::new(width, height, PixelType::U8);
-        let [left, top, across, down] = part;
-        // Bilinear here is a triangle as wide as the reduction, so every source sample counts: nothing aliases.
-        let how = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(left, top, across, down);
-        resizer.resize(&source, &mut target, &how).map_err(|e| coded(&e))?;
-        Ok(Self { width, height, samples: target.into_vec() })
-    }
-}
-
-/// A picture in full range (0 to 255) YCbCr; without chrominance it is grey.
+/// A decoded part of a picture in full range (0 to 255) YCbCr; without chrominance it is grey.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Planes {
+    /// Which part of the picture every plane shows, each in its own resolution.
+    pub(super) area: Rect,
     pub(super) luma: Plane,
-    /// Blue and red difference, both of one size, at most that of the luminance.
+    /// Blue and red difference.
     pub(super) chroma: Option<[Plane; 2]>,
 }
 
@@ -51,17 +22,67 @@ impl Planes {
     /// A part of the picture in another size; the chrominance comes out at half that size both ways.
     pub(super) fn resized(&self, part: Rect, width: u32, height: u32) -> Result<Self, Unfit> {
         let mut resizer = Resizer::new();
-        let edges = [part.left, part.top, part.width, part.height].map(f64::from);
-        let luma = self.luma.resized(edges, width, height, &mut resizer)?;
-        let Some([blue, red]) = &self.chroma else { return Ok(Self { luma, chroma: None }) };
-        let across = f64::from(blue.width) / f64::from(self.luma.width);
-        let down = f64::from(blue.height) / f64::from(self.luma.height);
-        let [left, top, part_width, part_height] = edges;
-        let edges = [left * across, top * down, part_width * across, part_height * down];
-        let (width, height) = (width.div_ceil(2), height.div_ceil(2));
-        let blue = blue.resized(edges, width, height, &mut resizer)?;
-        let red = red.resized(edges, width, height, &mut resizer)?;
-        Ok(Self { luma, chroma: Some([blue, red]) })
+        let luma = self.resize(&self.luma, part, width, height, &mut resizer)?;
+        let mut half =
+            |plane: &Plane| self.resize(plane, part, width.div_ceil(2), height.div_ceil(2), &mut resizer);
+        let chroma = match &self.chroma {
+            Some([blue, red]) => Some([half(blue)?, half(red)?]),
+            None => None,
+        };
+        Ok(Self { area: part, luma, chroma })
+    }
+
+    fn resize(
+        &self,
+        plane: &Plane,
+        part: Rect,
+        width: u32,
+        height: u32,
+        resizer: &mut Resizer,
+    ) -> Result<Plane, Unfit> {
+        let refused = |error: &dyn std::fmt::Display| Unfit::NotCodable(error.to_string());
+        let (across, down) = self.samples_per_pixel(plane);
+        let left = f64::from(part.left.saturating_sub(self.area.left)) * across;
+        let top = f64::from(part.top.saturating_sub(self.area.top)) * down;
+        // Bilinear here is a triangle as wide as the reduction, so every source sample counts: nothing aliases.
+        let how = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+            left,
+            top,
+            f64::from(part.width) * across,
+            f64::from(part.height) * down,
+        );
+        let source = ImageRef::new(plane.width, plane.height, &plane.samples, PixelType::U8);
+        let source = source.map_err(|error| refused(&error))?;
+        let mut target = Image::new(width, height, PixelType::U8);
+        resizer.resize(&source, &mut target, &how).map_err(|error| refused(&error))?;
+        Ok(Plane { width, height, samples: target.into_vec() })
+    }
+
+    fn samples_per_pixel(&self, plane: &Plane) -> (f64, f64) {
+        let (width, height) = (f64::from(self.area.width), f64::from(self.area.height));
+        (f64::from(plane.width) / width, f64::from(plane.height) / height)
+    }
+
+    /// Greys out every sample that shows anything of an area.
+    pub(super) fn grey_out(&mut self, area: Rect) {
+        let whole = self.area;
+        let hidden = area.common(whole);
+        if hidden.is_empty() {
+            return;
+        }
+        for plane in std::iter::once(&mut self.luma).chain(self.chroma.iter_mut().flatten()) {
+            let sample = |pixel: u32, plane: u32, whole: u32| pixel.saturating_mul(plane) / whole.max(1);
+            let past =
+                |pixel: u32, plane: u32, whole: u32| pixel.saturating_mul(plane).div_ceil(whole.max(1));
+            let left = sample(hidden.left - whole.left, plane.width, whole.width);
+            let right = past(hidden.right() - whole.left, plane.width, whole.width);
+            let top = sample(hidden.top - whole.top, plane.height, whole.height);
+            let bottom = past(hidden.bottom() - whole.top, plane.height, whole.height);
+            for y in top..bottom {
+                let row = plane.row_mut(y).get_mut(length(left)..length(right));
+                row.unwrap_or_default().fill(MIDDLE);
+            }
+        }
     }
 
     /// The picture as a JPEG file, chrominance at half size both ways.
@@ -69,6 +90,9 @@ impl Planes {
         code(self, quality, SamplingFactor::F_2_2)
     }
 }
+
+/// Middle grey in luminance, no colour in chrominance.
+pub(super) const MIDDLE: u8 = 128;
 
 /// Codes a picture that is handed over row by row.
 pub(super) fn code(
@@ -104,19 +128,14 @@ impl ImageBuffer for &Planes {
         luma.extend_from_slice(self.luma.row(y));
         for (plane, buffer) in self.chroma.iter().flatten().zip(chroma) {
             // The encoder wants a sample for every pixel and takes the first of each four again.
-            let end = buffer.len() + usize_from(self.luma.width);
+            let end = buffer.len() + length(self.luma.width);
             let row = plane.row(if plane.height == self.luma.height { y } else { y / 2 });
             if plane.width == self.luma.width {
                 buffer.extend_from_slice(row);
             } else {
                 buffer.extend(row.iter().flat_map(|&sample| [sample; 2]));
             }
-            buffer.resize(end, row.last().copied().unwrap_or(128));
+            buffer.resize(end, row.last().copied().unwrap_or(MIDDLE));
         }
     }
-}
-
-/// A length in memory. Pictures are smaller than the address space of every machine this runs on.
-pub(super) fn usize_from(length: u32) -> usize {
-    usize::try_from(length).unwrap_or(usize::MAX)
 }

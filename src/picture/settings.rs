@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::{Area, Masks, Unfit};
 use crate::jpeg::Rect;
 
 /// The table `[picture]` of the settings.
@@ -16,6 +17,15 @@ pub struct Settings {
     pub width: Width,
     /// How well pictures are coded that must be coded again: those of "fit", and raw camera formats.
     pub quality: Quality,
+    /// The part of the camera's picture that counts: "crop" and "fit" cut the aspect out of its middle. All of it
+    /// if nothing is said.
+    pub region: Option<Area>,
+    /// What nobody may see: greyed out before anything is stored or sent, in every mode.
+    pub masks: Masks,
+    /// Whether "pass" looks for damage inside the picture as well, as "crop" and "fit" do anyhow.
+    pub verify: bool,
+    /// What the samples of YUYV and NV12 cameras mean.
+    pub raw_range: RawRange,
 }
 
 impl Settings {
@@ -25,7 +35,33 @@ impl Settings {
         aspect: Aspect { across: 5, down: 3 },
         width: Width(600),
         quality: Quality(90),
+        region: None,
+        masks: Masks::NONE,
+        verify: false,
+        raw_range: RawRange::Limited,
     };
+
+    /// The part of a camera's picture of that size which is shown. Refused if the region or a mask is not
+    /// inside the picture, or if the masks leave nothing to see.
+    ///
+    /// A mask is refused rather than cut off, because one that reaches over the edge was made for another
+    /// camera mode, and then it no longer covers what it should.
+    pub fn area(&self, width: u32, height: u32) -> Result<Rect, Unfit> {
+        let picture = Rect::whole(width, height);
+        let inside = |what, area: Rect| {
+            let outside = Unfit::Outside { what, area, width, height };
+            if picture.contains(area) { Ok(area) } else { Err(outside) }
+        };
+        let region = self.region.map_or(Ok(picture), |region| inside("region", region.rect()))?;
+        for mask in self.masks.rects() {
+            inside("mask", mask)?;
+        }
+        let area = match self.mode {
+            Mode::Pass => picture,
+            Mode::Crop | Mode::Fit => self.aspect.within(region),
+        };
+        if self.masks.cover(area) { Err(Unfit::AllMasked { area }) } else { Ok(area) }
+    }
 }
 
 impl Default for Settings {
@@ -36,11 +72,13 @@ impl Default for Settings {
 
 /// What is done to the camera's picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The camera's own JPEG bytes.
     Pass,
-    /// Cropped and resized: decoded and coded again.
+    /// Cut to the aspect without loss: nothing is decoded to pixels.
+    Crop,
+    /// Cut and resized: decoded and coded again.
     Fit,
 }
 
@@ -50,22 +88,21 @@ impl Mode {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
+            Self::Crop => "crop",
             Self::Fit => "fit",
         }
     }
 }
 
-impl TryFrom<String> for Mode {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "pass" => Ok(Self::Pass),
-            "fit" => Ok(Self::Fit),
-            "crop" => Err("\"crop\" comes with a later version: use \"pass\" or \"fit\"".to_owned()),
-            _ => Err(format!("{text:?} is not a mode: expected \"pass\" or \"fit\"")),
-        }
-    }
+/// What the samples of a raw camera format mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RawRange {
+    /// Luminance from 16 to 235, chrominance from 16 to 240 (ITU-R BT.601): what V4L2 assumes of YCbCr formats
+    /// unless the driver says otherwise.
+    Limited,
+    /// All from 0 to 255.
+    Full,
 }
 
 /// The shape of a picture, width to height.
@@ -174,9 +211,19 @@ mod tests {
     #[test]
     fn what_is_not_said_has_its_default() {
         assert_eq!(read("").unwrap(), Settings::DEFAULT);
-        let read = read("mode = \"fit\"\naspect = \"4:3\"\nwidth = 640\nquality = 80").unwrap();
-        let aspect = Aspect { across: 4, down: 3 };
-        assert_eq!(read, Settings { mode: Mode::Fit, aspect, width: Width(640), quality: Quality(80) });
+        let text = "mode = \"fit\"\naspect = \"4:3\"\nwidth = 640\nquality = 80\nregion = [1, 2, 3, 4]\n\
+                    masks = [[5, 6, 7, 8]]\nverify = true\nraw_range = \"full\"";
+        let expected = Settings {
+            mode: Mode::Fit,
+            aspect: Aspect { across: 4, down: 3 },
+            width: Width(640),
+            quality: Quality(80),
+            region: Some(Area::try_from([1, 2, 3, 4]).unwrap()),
+            masks: Masks::try_from(vec![Area::try_from([5, 6, 7, 8]).unwrap()]).unwrap(),
+            verify: true,
+            raw_range: RawRange::Full,
+        };
+        assert_eq!(read(text).unwrap(), expected);
     }
 
     #[test]
@@ -186,8 +233,8 @@ mod tests {
             ("quality = 101", "101 is not a quality: expected 1 to 100"),
             ("width = 15", "15 is not a width: expected 16 to 4096 pixels"),
             ("width = 4097", "4097 is not a width: expected 16 to 4096 pixels"),
-            ("mode = \"stretch\"", "\"stretch\" is not a mode: expected \"pass\" or \"fit\""),
-            ("mode = \"crop\"", "\"crop\" comes with a later version: use \"pass\" or \"fit\""),
+            ("mode = \"stretch\"", "unknown variant `stretch`, expected one of `pass`, `crop`, `fit`"),
+            ("raw_range = \"tv\"", "unknown variant `tv`, expected `limited` or `full`"),
         ] {
             assert_eq!(read(text).unwrap_err(), message);
         }
@@ -210,5 +257,29 @@ mod tests {
         assert_eq!(cut(600, 360), Rect::whole(600, 360));
         assert_eq!(cut(1, 1000), Rect { left: 0, top: 499, width: 1, height: 1 });
         assert_eq!(cut(1000, 1), Rect { left: 499, top: 0, width: 2, height: 1 });
+    }
+
+    #[test]
+    fn the_area_is_cut_out_of_the_region() {
+        let area = |text: &str, width, height| read(text).unwrap().area(width, height);
+        let region = "region = [100, 50, 500, 400]\nmode = ";
+        assert_eq!(area(&format!("{region}\"pass\""), 640, 480), Ok(Rect::whole(640, 480)));
+        let cut = Ok(Rect { left: 100, top: 100, width: 500, height: 300 });
+        assert_eq!(area(&format!("{region}\"crop\""), 640, 480), cut);
+        assert_eq!(area(&format!("{region}\"fit\""), 600, 450), cut);
+        for (width, height) in [(599, 450), (600, 449)] {
+            let error = area(&format!("{region}\"fit\""), width, height).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "the region [100, 50, 500, 400] is not inside the camera's picture of {width}x{height}"
+                )
+            );
+        }
+        let error = area("masks = [[0, 0, 3, 3], [630, 0, 11, 5]]", 640, 480).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the mask [630, 0, 11, 5] is not inside the camera's picture of 640x480"
+        );
     }
 }

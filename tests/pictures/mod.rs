@@ -97,6 +97,19 @@ pub(crate) fn texture(width: u16, height: u16) -> Vec<u8> {
     samples
 }
 
+/// The samples of a file, interleaved YCbCr or grey.
+pub(crate) fn samples(file: &[u8]) -> (u32, u32, Vec<u8>) {
+    use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
+    let mut decoder = zune_jpeg::JpegDecoder::new(ZCursor::new(file));
+    decoder.decode_headers().unwrap();
+    let grey = decoder.info().unwrap().components == 1;
+    let space = if grey { ColorSpace::Luma } else { ColorSpace::YCbCr };
+    decoder.set_options(DecoderOptions::default().jpeg_set_out_colorspace(space));
+    let samples = decoder.decode().unwrap();
+    let (width, height) = decoder.dimensions().unwrap();
+    (width as u32, height as u32, samples)
+}
+
 /// Where the segments with that marker stand, their markers included.
 pub(crate) fn segments(file: &[u8], marker: u8) -> Vec<std::ops::Range<usize>> {
     let (mut found, mut at) = (Vec::new(), 2);

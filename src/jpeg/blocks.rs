@@ -1,0 +1,119 @@
+//! The blocks of a scan, one at a time: passed over, copied bit for bit, or read.
+//!
+//! What the AC coefficients' codes say does not depend on the blocks around them, so a block that moves to
+//! another place in the picture needs a new DC difference only.
+
+use super::bits::{Reader, Writer};
+use super::decode::Slot;
+use super::huffman::{END_OF_BLOCK, Entry, Lookup};
+use super::idct::Block;
+
+/// Coefficients of a block.
+const COEFFICIENTS: usize = 64;
+
+/// Reads the difference of a block's DC coefficient to the one before (T.81, F.2.2.1).
+#[inline]
+pub(super) fn dc_difference(reader: &mut Reader<'_>, table: &Lookup) -> Option<i32> {
+    reader.refill();
+    let entry = table.entry(reader.ahead());
+    if entry.total == 0 {
+        return None;
+    }
+    let value = value(reader.ahead() << entry.code, entry.size);
+    reader.skip(entry.total.into());
+    Some(value)
+}
+
+/// The signed value that the first `size` bits stand for (T.81, F.2.2.1, EXTEND).
+#[inline]
+fn value(ahead: u64, size: u8) -> i32 {
+    let bits = i32::try_from((ahead >> 1) >> (63 - size)).unwrap_or_default();
+    // A leading zero means a negative value, counted from the lowest of its size.
+    let lowest = if ahead >> 63 == 0 { 1 - (1 << size) } else { 0 };
+    if size == 0 { 0 } else { bits + lowest }
+}
+
+/// Passes over a block's AC coefficients; nothing if they are not coded as any block's can be.
+#[inline]
+pub(super) fn skip_ac(reader: &mut Reader<'_>, table: &Lookup) -> Option<()> {
+    each_ac(reader, table, |_, _, _| Some(()))
+}
+
+/// Copies the codes of a block's AC coefficients.
+#[inline]
+pub(super) fn copy_ac(reader: &mut Reader<'_>, table: &Lookup, writer: &mut Writer) -> Option<()> {
+    each_ac(reader, table, |ahead, entry, _| {
+        let total = u32::from(entry.total);
+        writer.put(ahead >> (64 - total), total);
+        Some(())
+    })
+}
+
+/// Reads a block's AC coefficients into a block of zeros.
+#[inline]
+pub(super) fn read_ac(
+    reader: &mut Reader<'_>,
+    table: &Lookup,
+    slots: &[Slot; 64],
+    block: &mut Block,
+) -> Option<()> {
+    each_ac(reader, table, |ahead, entry, behind| {
+        if entry.size > 0 {
+            let slot = slots.get(behind.checked_sub(1)?)?;
+            let value = i16::try_from(value(ahead << entry.code, entry.size)).unwrap_or_default();
+            *block.get_mut(usize::from(slot.place))? = f32::from(value) * slot.step;
+        }
+        Some(())
+    })
+}
+
+/// Goes over the codes of a block's AC coefficients, with the bits from there on and the place behind each.
+#[inline]
+fn each_ac(
+    reader: &mut Reader<'_>,
+    table: &Lookup,
+    mut coded: impl FnMut(u64, Entry, usize) -> Option<()>,
+) -> Option<()> {
+    let mut place = 1;
+    while place < COEFFICIENTS {
+        reader.refill();
+        let (ahead, entry) = (reader.ahead(), table.entry(reader.ahead()));
+        if entry.total == 0 {
+            return None;
+        }
+        place += usize::from(entry.advance);
+        reader.skip(entry.total.into());
+        coded(ahead, entry, place)?;
+    }
+    (place == COEFFICIENTS || place > usize::from(END_OF_BLOCK)).then_some(())
+}
+
+/// The category of a difference, which is the symbol of its code, and the bits behind that (T.81, F.1.2.1).
+#[inline]
+pub(super) fn category(difference: i32) -> (usize, u64, u32) {
+    let size = 32 - difference.unsigned_abs().leading_zeros();
+    let bits = if difference < 0 { difference - 1 } else { difference };
+    let [b0, b1, b2, b3] = bits.to_ne_bytes();
+    let bits = u64::from(u32::from_ne_bytes([b0, b1, b2, b3])) & ((1 << size) - 1);
+    (usize::try_from(size).unwrap_or_default(), bits, size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_their_categories_by_the_standards_table() {
+        // T.81 tables F.1 and F.2: category 3 holds -7 to -4 as 000 to 011, 4 to 7 as 100 to 111.
+        for (difference, size, bits) in
+            [(0, 0, 0), (-1, 1, 0), (1, 1, 1), (-7, 3, 0), (-4, 3, 0b011), (4, 3, 0b100), (7, 3, 0b111)]
+        {
+            assert_eq!(category(difference), (usize::try_from(size).unwrap(), bits, size));
+        }
+        for difference in -2047..=2047 {
+            let (_, bits, size) = category(difference);
+            let ahead = if size == 0 { 0x8000_0000_0000_0001 } else { bits << (64 - size) };
+            assert_eq!(value(ahead, u8::try_from(size).unwrap()), difference);
+        }
+    }
+}
