@@ -1,7 +1,13 @@
 //! What each mode costs, at 720p and 1080p: photographs from the folder that `SCALECAM_FRAMES` names, textured
-//! pictures where there are none. `benches/picture.sh` sets them beside Python with OpenCV.
+//! pictures where there are none. `benches/picture.sh` sets them beside the same in Python.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run must stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a benchmark that cannot run must stop"
+)]
 
 #[path = "../tests/pictures/mod.rs"]
 mod pictures;

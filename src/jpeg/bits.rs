@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
                 self.bits |= word >> self.held;
                 let taken = usize::try_from((63 - self.held) / 8).unwrap_or_default();
                 self.data = self.data.get(taken..).unwrap_or_default();
-                self.held |= 56;
+                self.held += 8 * ((63 - self.held) / 8);
                 return;
             }
         }

@@ -178,7 +178,7 @@ mod tests {
             let lookup = Lookup::new(class, &table);
             let mut count = 0;
             for (code, length, symbol) in table.codes() {
-                let ahead = u64::from(code) << 48 | (1 << 48 >> length) - 1;
+                let ahead = (u64::from(code) << 48) | ((1 << (48 + 16 - length)) - 1) & 0xFFFF_FFFF;
                 let entry = lookup.entry(ahead);
                 assert_eq!((u32::from(entry.code), entry.size), (length, symbol & 15));
                 assert_eq!(table.code(symbol), Some((u16::try_from(code >> (16 - length)).unwrap(), length)));

@@ -32,9 +32,9 @@ pub(super) fn fit(frame: &Frame, settings: &Settings) -> Result<Picture, Unfit> 
     super::fit::fit(&planes, area, settings)
 }
 
-/// Where samples of one kind stand in the frame.
-#[derive(Clone, Copy)]
-struct Layout {
+/// The samples of one kind: where they stand in the frame, and what they mean.
+#[derive(Clone)]
+struct Kind {
     /// The first one.
     start: usize,
     /// From one to the next.
@@ -45,14 +45,15 @@ struct Layout {
     width: u32,
     /// Rows.
     height: u32,
+    /// The full-range value of each sample.
+    values: [u8; 256],
 }
 
 /// A raw frame of the right length.
 struct Raw<'a> {
     bytes: &'a [u8],
-    luma: Layout,
-    chroma: Option<[Layout; 2]>,
-    stretch: Option<Stretch>,
+    luma: Kind,
+    chroma: Option<[Kind; 2]>,
 }
 
 impl<'a> Raw<'a> {
@@ -60,26 +61,29 @@ impl<'a> Raw<'a> {
         let (width, height) = (frame.width, frame.height);
         let (across, down) = (length(width), length(height));
         let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
-        let luma = Layout { start: 0, step: 1, stride: across, width, height };
+        let (luma, blue) = match range {
+            RawRange::Limited => (full_range(16, 219, 0), full_range(128, 224, 128)),
+            RawRange::Full => (full_range(0, 255, 0), full_range(0, 255, 0)),
+        };
+        let luma = Kind { start: 0, step: 1, stride: across, width, height, values: luma };
+        let blue = Kind { start: 1, step: 4, stride: 0, width: half_width, height, values: blue };
+        let red = |blue: &Kind, apart| Kind { start: blue.start.saturating_add(apart), ..blue.clone() };
         let (luma, chroma, needed) = match frame.format {
             PixelFormat::Yuyv => {
                 let stride = length(half_width).saturating_mul(4);
-                let chroma = |start| Layout { start, step: 4, stride, width: half_width, height };
-                (
-                    Layout { step: 2, stride, ..luma },
-                    Some([chroma(1), chroma(3)]),
-                    stride.saturating_mul(down),
-                )
+                let blue = Kind { stride, ..blue };
+                let chroma = [blue.clone(), red(&blue, 2)];
+                (Kind { step: 2, stride, ..luma }, Some(chroma), stride.saturating_mul(down))
             }
             PixelFormat::Nv12 => {
-                let stride = length(half_width).saturating_mul(2);
-                let start = across.saturating_mul(down);
-                let chroma =
-                    |start| Layout { start, step: 2, stride, width: half_width, height: half_height };
+                let (start, stride) = (across.saturating_mul(down), length(half_width).saturating_mul(2));
+                let blue = Kind { start, step: 2, stride, height: half_height, ..blue };
                 let needed = start.saturating_add(stride.saturating_mul(length(half_height)));
-                (luma, Some([chroma(start), chroma(start.saturating_add(1))]), needed)
+                (luma, Some([blue.clone(), red(&blue, 1)]), needed)
             }
-            PixelFormat::Grey => (luma, None, across.saturating_mul(down)),
+            PixelFormat::Grey => {
+                (Kind { values: full_range(0, 255, 0), ..luma }, None, across.saturating_mul(down))
+            }
             PixelFormat::Jpeg => {
                 return Err(Unfit::NotDecodable("a JPEG frame has no raw samples".to_owned()));
             }
@@ -87,47 +91,49 @@ impl<'a> Raw<'a> {
         if frame.bytes.len() != needed || needed == 0 {
             return Err(Unfit::Length { found: frame.bytes.len(), needed });
         }
-        let stretch = (chroma.is_some() && range == RawRange::Limited).then(Stretch::new);
-        Ok(Self { bytes: &frame.bytes, luma, chroma, stretch })
+        Ok(Self { bytes: &frame.bytes, luma, chroma })
     }
 
-    /// The samples of a part of a row.
-    fn row(&self, layout: &Layout, y: u32, left: u32, width: u32) -> impl Iterator<Item = u8> {
-        let start = layout.start + length(y) * layout.stride + length(left) * layout.step;
-        let samples = self.bytes.get(start..).unwrap_or_default();
-        samples.iter().copied().step_by(layout.step).take(length(width))
-    }
-
-    fn plane(&self, layout: &Layout, stretch: Option<&[u8; 256]>) -> Plane {
-        let mut samples = Vec::with_capacity(length(layout.width) * length(layout.height));
-        for y in 0..layout.height {
-            let row = self.row(layout, y, 0, layout.width);
-            samples.extend(row.map(|sample| stretched(stretch, sample)));
+    /// Appends the samples of a part of a row, each so many `TIMES`.
+    fn append<const TIMES: usize>(&self, kind: &Kind, (y, left): (u32, u32), width: u32, row: &mut Vec<u8>) {
+        let start = kind.start + length(y) * kind.stride + length(left) * kind.step;
+        let samples = self.bytes.get(start..).unwrap_or_default().iter().step_by(kind.step);
+        let end = row.len();
+        row.resize(end + length(width) * TIMES, 0);
+        let (places, _) = row.get_mut(end..).unwrap_or_default().as_chunks_mut();
+        for (place, &sample) in places.iter_mut().zip(samples) {
+            *place = [kind.values.get(usize::from(sample)).copied().unwrap_or_default(); TIMES];
         }
-        Plane { width: layout.width, height: layout.height, samples }
+    }
+
+    fn plane(&self, kind: &Kind) -> Plane {
+        let mut samples = Vec::with_capacity(length(kind.width) * length(kind.height));
+        for y in 0..kind.height {
+            self.append::<1>(kind, (y, 0), kind.width, &mut samples);
+        }
+        Plane { width: kind.width, height: kind.height, samples }
     }
 
     fn planes(&self) -> Planes {
-        let luma = self.plane(&self.luma, self.stretch.as_ref().map(|stretch| &stretch.luma));
-        let by = self.stretch.as_ref().map(|stretch| &stretch.chroma);
-        let chroma = self.chroma.map(|layouts| layouts.map(|layout| self.plane(&layout, by)));
-        Planes { area: Rect::whole(self.luma.width, self.luma.height), luma, chroma }
+        let luma = self.plane(&self.luma);
+        let chroma = self.chroma.as_ref().map(|kinds| kinds.each_ref().map(|kind| self.plane(kind)));
+        Planes { area: Rect::whole(luma.width, luma.height), luma, chroma }
     }
 
     fn coded(&self, part: Rect, masks: &[Rect], quality: Quality) -> Result<Vec<u8>, Unfit> {
-        let factor = match self.chroma {
+        let factor = match &self.chroma {
             Some([blue, _]) if blue.height == self.luma.height => SamplingFactor::F_2_1,
             Some(_) => SamplingFactor::F_2_2,
             None => SamplingFactor::F_1_1,
         };
-        code(Part { raw: self, part, masks }, quality, factor)
+        code(Part { raw: self, area: part, masks }, quality, factor)
     }
 }
 
 /// A part of a raw frame, handed to the encoder row by row.
 struct Part<'a> {
     raw: &'a Raw<'a>,
-    part: Rect,
+    area: Rect,
     masks: &'a [Rect],
 }
 
@@ -135,7 +141,7 @@ impl Part<'_> {
     /// The columns of a row that masks grey out, counted from the part's edge. They are moved apart to even
     /// pixels and rows, so that no chrominance sample shows what is masked.
     fn masked(&self, y: u32) -> impl Iterator<Item = std::ops::Range<usize>> {
-        let part = self.part;
+        let part = self.area;
         let touched = self
             .masks
             .iter()
@@ -154,27 +160,24 @@ impl ImageBuffer for Part<'_> {
     }
 
     fn width(&self) -> u16 {
-        u16::try_from(self.part.width).unwrap_or(0)
+        u16::try_from(self.area.width).unwrap_or(0)
     }
 
     fn height(&self) -> u16 {
-        u16::try_from(self.part.height).unwrap_or(0)
+        u16::try_from(self.area.height).unwrap_or(0)
     }
 
     fn fill_buffers(&self, y: u16, buffers: &mut [Vec<u8>; 4]) {
-        let (raw, part) = (self.raw, self.part);
+        let (raw, part) = (self.raw, self.area);
         let y = part.top + u32::from(y);
         let starts = buffers.each_ref().map(Vec::len);
         let [luma, chroma @ .., _] = &mut *buffers;
-        let by = raw.stretch.as_ref().map(|stretch| &stretch.luma);
-        luma.extend(raw.row(&raw.luma, y, part.left, part.width).map(|sample| stretched(by, sample)));
-        let by = raw.stretch.as_ref().map(|stretch| &stretch.chroma);
-        for (layout, buffer) in raw.chroma.iter().flatten().zip(chroma) {
-            let y = if layout.height == raw.luma.height { y } else { y / 2 };
+        raw.append::<1>(&raw.luma, (y, part.left), part.width, luma);
+        for (kind, buffer) in raw.chroma.iter().flatten().zip(chroma) {
+            let y = if kind.height == raw.luma.height { y } else { y / 2 };
             let end = buffer.len() + length(part.width);
-            let row = raw.row(layout, y, part.left / 2, part.width.div_ceil(2));
             // The encoder wants a sample for every pixel, and takes every second one again.
-            buffer.extend(row.flat_map(|sample| [stretched(by, sample); 2]));
+            raw.append::<2>(kind, (y, part.left / 2), part.width.div_ceil(2), buffer);
             buffer.truncate(end);
         }
         for columns in self.masked(y) {
@@ -186,20 +189,8 @@ impl ImageBuffer for Part<'_> {
     }
 }
 
-/// The way from video range to full range.
-struct Stretch {
-    luma: [u8; 256],
-    chroma: [u8; 256],
-}
-
-impl Stretch {
-    fn new() -> Self {
-        Self { luma: from_range(16, 219, 0), chroma: from_range(128, 224, 128) }
-    }
-}
-
-/// For each sample its value when `steps` around `origin` become 255 around `target`.
-fn from_range(origin: i32, steps: i32, target: i32) -> [u8; 256] {
+/// For each sample its value when `steps` from `origin` on become 255 from `target` on.
+fn full_range(origin: i32, steps: i32, target: i32) -> [u8; 256] {
     let mut sample = -1;
     [(); 256].map(|()| {
         sample += 1;
@@ -207,8 +198,4 @@ fn from_range(origin: i32, steps: i32, target: i32) -> [u8; 256] {
         let rounded = (scaled + scaled.signum() * steps / 2) / steps + target;
         u8::try_from(rounded.clamp(0, 255)).unwrap_or(u8::MAX)
     })
-}
-
-fn stretched(by: Option<&[u8; 256]>, sample: u8) -> u8 {
-    by.and_then(|table| table.get(usize::from(sample))).copied().unwrap_or(sample)
 }
