@@ -257,8 +257,8 @@ mod tests {
         if cfg!(target_pointer_width = "64") { wide } else { narrow }
     }
 
-    // The numbers were printed by C programs that include the kernel's own header, on x86-64 and aarch64;
-    // those for armv7 follow from the header by hand.
+    // The numbers were printed by a C program that includes the kernel's own header, built for x86-64,
+    // aarch64 and armv7.
     #[test]
     fn structures_have_the_kernels_sizes() {
         assert_eq!(size_of::<Capability>(), 104);
