@@ -2,7 +2,7 @@
 //!
 //! `session serve ADDRESS PORT FOLDER` runs the practice service there and writes its authority to FOLDER/ca.pem.
 //! `session ours|reqwest URL FOLDER COUNT PAUSE_MS [ARM_MS]` sends COUNT requests of 130 KB with that pause before
-//! each; ARM_MS before each request the session hears that the load has left zero.
+//! each; `ARM_MS` before each request the session hears that the load has left zero.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 const KEY: &str = "bench";
 /// What a camera's 720p picture of 97 KB becomes in the request.
 const BODY_BYTES: usize = 130_000;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 type Failed = Box<dyn std::error::Error>;
 

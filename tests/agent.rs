@@ -262,7 +262,7 @@ async fn the_result_is_written_to_every_sink() {
         let lines = fs::read_to_string(&written).unwrap();
         assert_eq!(
             lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>(),
-            [outcome.clone()]
+            std::slice::from_ref(&outcome)
         );
     }
 }

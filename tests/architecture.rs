@@ -73,7 +73,7 @@ fn no_function_is_longer_than_70_lines() {
             .any(|start| head.starts_with(start));
             match &began {
                 None if is_fn && !line.trim_end().ends_with(['}', ';']) => {
-                    began = Some((number, indent, head.to_owned()))
+                    began = Some((number, indent, head.to_owned()));
                 }
                 Some((start, depth, name)) if indent == *depth && head.starts_with('}') => {
                     let length = number - start + 1;

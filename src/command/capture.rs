@@ -32,7 +32,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let frame = runtime()?.block_on(async {
         let wait = |limit| tokio::time::timeout(limit, camera.ring().first_after(asked));
         match wait(THERE).await {
-            Err(_) if !matches!(camera.ring().state(), camera::State::Lost(_)) => wait(limit - THERE).await,
+            Err(_) if !matches!(camera.ring().state(), camera::State::Lost(_)) => {
+                wait(limit.saturating_sub(THERE)).await
+            }
             soon => soon,
         }
     });

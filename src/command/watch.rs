@@ -68,7 +68,7 @@ async fn show(arguments: &Arguments, config: &Config, mut queue: mpsc::Receiver<
             Some(Event::Said(dialogue::Event::Barred(why, _))) => say(why),
             Some(Event::Said(dialogue::Event::Unchanged(_))) => note(arguments, "the load is unchanged"),
             Some(Event::Said(dialogue::Event::Empty(_))) => {
-                note(arguments, "the plate is empty, says the silence")
+                note(arguments, "the plate is empty, says the silence");
             }
             Some(Event::Said(dialogue::Event::Anew(_))) => note(arguments, "another load"),
             Some(Event::Said(dialogue::Event::Shown(_))) => {}

@@ -361,8 +361,8 @@ impl Detector {
             }
         };
         let cooling = self.last_fired.is_some_and(|last| at.since(last) < COOLDOWN);
-        let held = final_word || hold.is_long_enough(at, &self.rules);
-        if cooling || quantity.weight() <= self.min_load() || !held {
+        let is_final = final_word || hold.is_long_enough(at, &self.rules);
+        if cooling || quantity.weight() <= self.min_load() || !is_final {
             return None;
         }
         (self.last_fired, self.once) = (Some(at), false);
