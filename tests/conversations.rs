@@ -74,7 +74,8 @@ impl Bench {
     }
 
     fn garbled(&self, why: Garbled) -> usize {
-        let is = |event: &&Event| matches!(event, Event::Frame(frame, _) if frame.heard == Heard::Garbled(why));
+        let is =
+            |event: &&Event| matches!(event, Event::Frame(frame, _) if frame.heard == Heard::Garbled(why));
         self.events.iter().filter(is).count()
     }
 
@@ -101,7 +102,10 @@ fn cas_fetches_after_the_acknowledgement_and_asks_again_after_a_no() {
         b"\x11" => CAS.to_vec(),
         other => panic!("{other:?}"),
     });
-    assert!(bench.weights().len() >= 5 && bench.weights().iter().all(|weight| weight == "01.235" || weight == "1.235"));
+    assert!(
+        bench.weights().len() >= 5
+            && bench.weights().iter().all(|weight| weight == "01.235" || weight == "1.235")
+    );
     assert_eq!(bench.silences(), 0);
 }
 
@@ -344,17 +348,22 @@ fn a_dialog_scale_tells_each_load_once_and_then_that_it_is_unchanged() {
     assert_eq!(bench.weights(), ["1.235"]);
     let unchanged = |event: &Event| matches!(event, Event::Unchanged(_));
     assert!(bench.count(unchanged) >= 4, "{:?}", bench.events);
-    let gaps: Vec<u64> = bench.events.iter().filter_map(|event| match event {
-        Event::Unchanged(when) => Some(when.as_nanos() / 1_000_000),
-        _ => None,
-    }).collect();
+    let gaps: Vec<u64> = bench
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Unchanged(when) => Some(when.as_nanos() / 1_000_000),
+            _ => None,
+        })
+        .collect();
     assert!(gaps.windows(2).all(|pair| pair[1] - pair[0] < 600), "{gaps:?}");
     assert_eq!(bench.silences(), 0);
 }
 
 #[test]
 fn unchanged_since_a_result_that_was_not_heard_is_nothing() {
-    let (mut bench, mut scale) = (Bench::of("dialog-06"), Counter { load: Some("01235"), ..Counter::default() });
+    let (mut bench, mut scale) =
+        (Bench::of("dialog-06"), Counter { load: Some("01235"), ..Counter::default() });
     bench.play(1_500, |bytes| {
         let mut answer = scale.answer(bytes);
         if answer.len() > 20 {
@@ -388,7 +397,8 @@ fn checksums_are_answered_only_where_the_site_has_them() {
 
 #[test]
 fn a_text_on_a_dialog_scale_goes_with_the_price_and_stays() {
-    let (mut bench, mut scale) = (Bench::of("dialog-06"), Counter { load: Some("01235"), ..Counter::default() });
+    let (mut bench, mut scale) =
+        (Bench::of("dialog-06"), Counter { load: Some("01235"), ..Counter::default() });
     bench.play(600, |bytes| scale.answer(bytes));
     bench.dialogue.show("Banana, ripe and long");
     bench.play(600, |bytes| scale.answer(bytes));
@@ -404,7 +414,10 @@ fn a_text_on_a_dialog_scale_goes_with_the_price_and_stays() {
 
     let mut bench = Bench::of("dialog-06");
     bench.dialogue.show("x");
-    bench.play(600, |bytes| if bytes == b"\x04\x0208\x03" { b"\x0209\x1B13\x03".to_vec() } else { vec![0x15] });
+    bench.play(
+        600,
+        |bytes| if bytes == b"\x04\x0208\x03" { b"\x0209\x1B13\x03".to_vec() } else { vec![0x15] },
+    );
     assert!(bench.events.contains(&Event::Shown(Err(NotShown::Refused("bad-text")))), "{:?}", bench.events);
 }
 

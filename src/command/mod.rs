@@ -4,6 +4,7 @@ mod capture;
 mod check;
 mod decode;
 mod demo;
+mod detect;
 mod exit;
 mod practice;
 mod run;
@@ -44,6 +45,8 @@ enum Command {
     Decode(decode::Arguments),
     /// Show live readings of the scale with the raw bytes in hex beside them.
     Watch(watch::Arguments),
+    /// Find framing and protocol of an unknown scale: listens first, then sends harmless requests only.
+    Detect(detect::Arguments),
     /// Take one picture through the whole camera and picture path.
     Capture(capture::Arguments),
     /// Ask the running agent for one weighing now and print its outcome line.
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Trigger(settings) => trigger::run(&settings),
         Command::Practice(arguments) => practice::run(&arguments),

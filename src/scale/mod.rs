@@ -8,6 +8,7 @@
 //! there is none, an answer to a command, or garbled. It is never silently zero and never the last weight.
 
 pub mod dialogue;
+pub mod guess;
 mod exchange;
 mod talk;
 
