@@ -10,6 +10,7 @@
 pub mod dialogue;
 pub mod guess;
 mod exchange;
+pub mod custom;
 mod talk;
 
 use std::borrow::Cow;
