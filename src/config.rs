@@ -3,6 +3,7 @@
 //! Every table refuses keys it does not know, every value's type holds its rule, and a message points at the
 //! line and column of the very value. A bad setting never becomes a default.
 
+mod custom;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -14,11 +15,13 @@ use toml::Spanned;
 
 use crate::bounded::Bounded;
 use crate::outcome::Products;
+use crate::scale::custom::Rules as CustomRules;
 use crate::scale::{FAMILIES, Family, Framing, Line, Profile};
 use crate::serial::{Port, Setup};
 use crate::stability::Rules;
 use crate::weight::{Division, Unit, Weight};
 use crate::{camera, picture, recognition, sink};
+use custom::CustomTable;
 use values::{DeviceId, Grams, Protocol};
 
 /// Where the settings are unless the command line says otherwise.
@@ -51,7 +54,7 @@ pub struct Config {
 }
 
 /// The `[scale]` table, with the protocol's defaults filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Scale {
     /// Where it is plugged in.
     pub port: PortName,
@@ -65,6 +68,8 @@ pub struct Scale {
     pub division: Option<Division>,
     /// The file with the checksums that the scale may demand, if it is set.
     pub checksum_file: Option<PathBuf>,
+    /// The protocol in the site's own words, for `custom`.
+    pub custom: Option<Arc<CustomRules>>,
 }
 
 impl PartialEq for Family {
@@ -168,6 +173,7 @@ impl Config {
             profile: self.scale.profile,
             hold: rules.settle.max(rules.settle_unflagged),
             checksum_file: self.scale.checksum_file.clone(),
+            custom: self.scale.custom.clone(),
         }
     }
 
@@ -226,6 +232,7 @@ struct ScaleTable {
     decimals: Option<Decimals>,
     division_g: Option<Grams>,
     checksum_file: Option<PathBuf>,
+    custom: Option<Spanned<CustomTable>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -307,6 +314,13 @@ impl ScaleTable {
                 return Err(Objection { at: 0, key: "scale.protocol".to_owned(), reason });
             }
         };
+        let is_custom = *family == crate::scale::custom::FAMILY;
+        if let Some(table) = self.custom.as_ref().filter(|_| !is_custom) {
+            let reason = "describes a protocol; it needs scale.protocol = \"custom\"".to_owned();
+            return Err(Objection { at: table.span().start, key: "scale.custom".to_owned(), reason });
+        }
+        let table = self.custom.map(Spanned::into_inner);
+        let custom = is_custom.then(|| Arc::new(CustomRules::from(table.unwrap_or_default())));
         let decimals = self.decimals.and_then(|decimals| u8::try_from(decimals.get()).ok());
         Ok(Scale {
             port: self.port,
@@ -320,11 +334,12 @@ impl ScaleTable {
                 .division_g
                 .and_then(|grams| Division::from_micrograms(grams.0.micrograms().unsigned_abs())),
             checksum_file: self.checksum_file,
+            custom,
         })
     }
 }
 
 fn names() -> String {
     let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
-    names.join(", ")
+    format!("{}, custom", names.join(", "))
 }

@@ -71,6 +71,7 @@ fn the_shipped_file_shows_every_key_there_is() {
     // What an unknown key is answered with lists the keys of its table.
     for (table, head) in [
         ("scale", "[scale]\n"),
+        ("scale.custom", "[scale.custom]\n"),
         ("trigger", "[trigger]\n"),
         ("camera", "[camera]\n"),
         ("picture", "[picture]\n"),
@@ -86,7 +87,7 @@ fn the_shipped_file_shows_every_key_there_is() {
             let shown = SHIPPED
                 .lines()
                 .any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} = ")));
-            assert!(shown || key == "session", "{table}.{key} is not in config.toml");
+            assert!(shown || key == "session" || key == "custom", "{table}.{key} is not in config.toml");
         }
     }
 }
@@ -178,4 +179,30 @@ fn a_file_that_cannot_be_read_is_said() {
     let error = Config::read(Path::new("/nonexistent/config.toml")).unwrap_err();
     assert!(matches!(error, BadSettings::Unreadable { .. }));
     assert!(error.to_string().starts_with("/nonexistent/config.toml: the settings cannot be read: "));
+}
+
+#[test]
+fn a_protocol_in_the_sites_own_words_is_checked() {
+    let custom = LEAST.replace("mt-sics", "custom");
+    assert!(parse(&custom).unwrap().scale.custom.is_some());
+    let good = format!(
+        "{custom}[scale.custom]\nend = '\\x03'\npattern = '\\x02(?<weight>[0-9]+)'\nrequest = 'W\\r'\n"
+    );
+    let rules = parse(&good).unwrap().scale.custom.unwrap();
+    assert_eq!((rules.end.as_slice(), rules.request.as_deref()), (&b"\x03"[..], Some(&b"W\r"[..])));
+    for (table, expected) in [
+        ("end = ''\n", "scale.custom.end: invalid value"),
+        ("end = '\\q'\n", "scale.custom.end: invalid value"),
+        ("pattern = '[0-9]+'\n", "scale.custom.pattern: it has no group (?<weight>…)"),
+        ("pattern = '(?<weight>['\n", "scale.custom.pattern: regex parse error"),
+        ("poll_ms = 5\n", "scale.custom.poll_ms: invalid value: integer `5`"),
+    ] {
+        let message = parse(&format!("{custom}[scale.custom]\n{table}")).unwrap_err();
+        assert!(message.contains(expected), "{message}");
+    }
+    let other = parse(&format!("{LEAST}[scale.custom]\n")).unwrap_err();
+    assert!(
+        other.contains("scale.custom: describes a protocol; it needs scale.protocol = \"custom\""),
+        "{other}"
+    );
 }

@@ -1,6 +1,7 @@
 //! Conversations of more than one step, against scripted scales: friendly, hostile and silent ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::wildcard_enum_match_arm, clippy::struct_excessive_bools)]
 
 use std::time::Duration;
 
@@ -384,7 +385,7 @@ fn checksums_are_answered_only_where_the_site_has_them() {
     assert!(bench.count(|event| matches!(event, Event::Barred(Bar::ChecksumsWanted, _))) > 0);
     assert!(bench.sent.iter().all(|bytes| !bytes.starts_with(b"\x04\x0210")));
 
-    let terms = Terms { checksums: Some(Checksums::parse("4711 F336").unwrap()) };
+    let terms = Terms { checksums: Some(Checksums::parse("4711 F336").unwrap()), ..Terms::default() };
     let (mut bench, mut scale) = (Bench::with("dialog-06", &terms), demanding());
     bench.play(1_000, |bytes| scale.answer(bytes));
     assert_eq!(bench.weights(), ["1.235"]);
@@ -472,4 +473,28 @@ proptest! {
         }
         prop_assert!(bench.sent.len() < 2_000);
     }
+}
+
+#[test]
+fn a_custom_scale_is_asked_as_the_settings_say() {
+    use scalecam::scale::custom::{FAMILY, Rules, pattern};
+    let rules = Rules {
+        end: b"\r".to_vec(),
+        pattern: pattern("(?<state>[SM])(?<weight>[0-9.]+)(?<unit>kg)").unwrap(),
+        stable: vec![b"S".to_vec()],
+        moving: vec![b"M".to_vec()],
+        request: Some(b"?\r".to_vec()),
+        poll: Duration::from_millis(100),
+        ..Rules::default()
+    };
+    let terms = Terms { custom: Some(std::sync::Arc::new(rules)), ..Terms::default() };
+    let dialogue = Dialogue::begin(&FAMILY, &Profile::default(), &terms, Duration::ZERO, at(0));
+    let mut bench = Bench { dialogue, now: 0, sent: Vec::new(), events: Vec::new() };
+    bench.play(1_000, |bytes| {
+        assert_eq!(bytes, b"?\r");
+        b"S1.235kg\r".to_vec()
+    });
+    assert!((9..=11).contains(&bench.weights().len()), "{:?}", bench.weights());
+    bench.play(5_000, |_| Vec::new());
+    assert_eq!(bench.silences(), 1);
 }

@@ -4,6 +4,7 @@ mod capture;
 mod check;
 mod decode;
 mod demo;
+mod detect;
 mod devices;
 mod exit;
 mod practice;
@@ -47,6 +48,8 @@ enum Command {
     Watch(watch::Arguments),
     /// List serial ports and cameras with the names that survive a replug, their modes, and who holds them.
     Devices(devices::Arguments),
+    /// Find framing and protocol of an unknown scale: listens first, then sends harmless requests only.
+    Detect(detect::Arguments),
     /// Take one picture through the whole camera and picture path.
     Capture(capture::Arguments),
     /// Ask the running agent for one weighing now and print its outcome line.
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Trigger(settings) => trigger::run(&settings),
         Command::Practice(arguments) => practice::run(&arguments),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use super::{PortName, names};
-use crate::scale::Family;
+use crate::scale::{Family, custom};
 use crate::weight::{Quantity, Unit, Weight};
 
 /// A protocol's name.
@@ -16,7 +16,8 @@ pub(super) struct Protocol(pub(super) &'static Family);
 impl<'de> Deserialize<'de> for Protocol {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let name = String::deserialize(from)?;
-        Family::named(&name).map(Self).ok_or_else(|| {
+        let custom = (name == custom::FAMILY.name).then_some(&custom::FAMILY);
+        Family::named(&name).or(custom).map(Self).ok_or_else(|| {
             de::Error::custom(format!("unknown protocol `{name}`, expected one of {}", names()))
         })
     }

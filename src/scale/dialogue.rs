@@ -5,8 +5,10 @@
 //! load is seen at the speed of the line. Nothing is ever sent that changes the scale.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::custom::Custom;
 use super::exchange::{Exchange, Next, Question, Task, Terms};
 use super::{Decoder, Family, Frame, Garbled, Heard, Profile, Reading, Stability, Talk};
 use crate::stamp::Stamp;
@@ -142,15 +144,19 @@ impl Dialogue {
     /// settling of a load may take after its last change; polling stays brisk for that long.
     #[must_use]
     pub fn begin(family: &Family, profile: &Profile, terms: &Terms, hold: Duration, now: Stamp) -> Self {
-        let script: Box<dyn Exchange> = match family.talk {
+        let talk = terms.custom.as_ref().map_or(family.talk, |rules| rules.talk());
+        let script: Box<dyn Exchange> = match talk {
             Talk::Poll { request, .. } => Box::new(Question::new(request, family.display)),
             Talk::Converse { script, .. } => script(terms),
             Talk::Stream { .. } | Talk::Reports => Box::new(Question::new(b"", family.display)),
         };
         Self {
-            talk: family.talk,
+            talk,
             has_display: family.display.is_some(),
-            decoder: (family.decoder)(profile),
+            decoder: match &terms.custom {
+                Some(rules) => Box::new(Custom::new(Arc::clone(rules), *profile)),
+                None => (family.decoder)(profile),
+            },
             script,
             calm_after: hold + Duration::from_secs(1),
             turn: Turn::Idle { ask_at: now },
@@ -159,7 +165,7 @@ impl Dialogue {
             telling: VecDeque::new(),
             missed: 0,
             silent: false,
-            stale: matches!(family.talk, Talk::Reports),
+            stale: matches!(talk, Talk::Reports),
             last_byte: now,
             last_frame: now,
             last_reading: None,

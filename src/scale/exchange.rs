@@ -15,6 +15,7 @@ mod prix;
 mod radwag;
 mod sbi;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use adam::Adam;
@@ -27,6 +28,7 @@ pub(super) use prix::Prix;
 pub(super) use radwag::Radwag;
 pub(super) use sbi::Sbi;
 
+use super::custom::Rules;
 use super::dialogue::Event;
 use super::{Display, Frame, Heard};
 use crate::stamp::Stamp;
@@ -36,6 +38,8 @@ use crate::stamp::Stamp;
 pub struct Terms {
     /// The checksums that a Dialog scale may ask for.
     pub checksums: Option<Checksums>,
+    /// The protocol of the settings, for `custom`.
+    pub custom: Option<Arc<Rules>>,
 }
 
 /// What an exchange is for.

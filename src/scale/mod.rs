@@ -8,7 +8,9 @@
 //! there is none, an answer to a command, or garbled. It is never silently zero and never the last weight.
 
 pub mod dialogue;
+pub mod guess;
 mod exchange;
+pub mod custom;
 mod talk;
 
 use std::borrow::Cow;

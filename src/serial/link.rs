@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::port::{OpenPort, Port, Trouble, Woken};
 use crate::pulse::Pulse;
+use crate::scale::custom::Rules;
 use crate::scale::dialogue::{self, Dialogue, NotShown, Step};
 use crate::scale::{Checksums, Family, Profile, Talk, Terms};
 use crate::stamp::{Clock, Stamp};
@@ -60,6 +61,8 @@ pub struct Setup {
     pub hold: Duration,
     /// The file with the checksums that a Dialog scale may demand; read again with every opening of the port.
     pub checksum_file: Option<PathBuf>,
+    /// The protocol of the settings, for `custom`.
+    pub custom: Option<Arc<Rules>>,
 }
 
 /// The running conversation with one scale. Dropping it closes the port and ends the thread.
@@ -193,7 +196,7 @@ impl Worker {
     /// Holds the conversation until the port is lost, the scale has been silent for long, or the end.
     fn converse(&mut self, port: &OpenPort) -> Ended {
         let setup = &self.setup;
-        let terms = Terms { checksums: self.checksums() };
+        let terms = Terms { checksums: self.checksums(), custom: setup.custom.clone() };
         let mut dialogue =
             Dialogue::begin(setup.family, &setup.profile, &terms, setup.hold, self.clock.now());
         let reports = matches!(setup.family.talk, Talk::Reports);

@@ -3,8 +3,10 @@
 //! One named thread owns the port and its conversation. It does nothing but move bytes and events: what to
 //! say and what was said is decided by the pure [`Dialogue`](crate::scale::dialogue::Dialogue).
 
+mod ear;
 mod link;
 mod port;
 
+pub use ear::Ear;
 pub use link::{Event, Link, Setup};
 pub use port::{OpenPort, Port, Trouble};
