@@ -79,18 +79,17 @@ impl Shop {
 
     /// Starts the agent and waits until scale and camera deliver.
     async fn agent(&self) -> Agent {
-        let mut agent = self.start().await;
-        agent.log_until("scale: ok").await;
+        let mut agent = self.start();
+        agent.log_until_all(&["started", "scale: ok"]).await;
         agent
     }
 
-    async fn start(&self) -> Agent {
+    /// Starts the agent. What it says first, and in which order, is up to what is there.
+    fn start(&self) -> Agent {
         let mut child = self.command("run").spawn().unwrap();
         let outcomes = BufReader::new(child.stdout.take().unwrap()).lines();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut agent = Agent { child, outcomes, log, heard: String::new() };
-        agent.log_until("started").await;
-        agent
+        Agent { child, outcomes, log, heard: String::new() }
     }
 
     /// Puts goods down, gives the outcome, takes them away and waits for an empty plate.
@@ -395,8 +394,8 @@ async fn nothing_there_at_start_is_said_and_heals() {
     fs::rename(shop.path("frames"), shop.path("later")).unwrap();
     shop.scale.unplug();
     timeout(LIMIT, shop.scale.watch().wait_for(|state| state.path.is_none())).await.unwrap().unwrap();
-    let mut agent = shop.start().await;
-    agent.log_until("there is no such device").await;
+    let mut agent = shop.start();
+    agent.log_until_all(&["started", "there is no such device"]).await;
     fs::rename(shop.path("later"), shop.path("frames")).unwrap();
     shop.scale.plug_in();
     agent.log_until("scale: ok").await;
