@@ -1,6 +1,6 @@
 //! The conversation with a scale, driven by bytes and time alone.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::as_conversions, clippy::cast_precision_loss)]
 
 use std::time::Duration;
 

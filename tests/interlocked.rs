@@ -58,7 +58,7 @@ fn dialog(plate: &mut Plate, request: &[u8]) -> Vec<u8> {
         }
         [0x02, b'0', b'5', 0x1B, _, _, _, _, _, _, 0x1B, b'0', b'0', b'0', b'0', 0x1B, text @ .., 0x03] => {
             plate.priced = true;
-            plate.text = String::from_utf8_lossy(text).trim_end().to_owned();
+            String::from_utf8_lossy(text).trim_end().clone_into(&mut plate.text);
             vec![0x06]
         }
         other => panic!("{other:?}"),
