@@ -1,7 +1,13 @@
 //! Conversations of more than one step, against scripted scales: friendly, hostile and silent ones.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
-#![allow(clippy::wildcard_enum_match_arm, clippy::struct_excessive_bools)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::struct_excessive_bools,
+    missing_docs
+)]
 
 use std::time::Duration;
 

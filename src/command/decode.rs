@@ -60,8 +60,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     } else {
         stream(input, &mut take)?;
     }
-    if !decoder.pending().is_empty() {
-        give(&report::incomplete_line(name, decoder.pending()))?;
+    let pending = decoder.pending().to_vec();
+    // The end of the input is a silence: a frame that only waited for an end that not every scale sends is whole.
+    if let Some(frame) = decoder.silence() {
+        give(&report::line(name, &frame))?;
+    } else if !pending.is_empty() {
+        give(&report::incomplete_line(name, &pending))?;
     }
     Ok(())
 }

@@ -192,9 +192,9 @@ impl<'a> Search<'a> {
         let Some(Best { guess, line }) = self.best else {
             let mut findings = findings(&nothing, Some(self.port), None, silent);
             if self.acknowledged {
-                "the scale acknowledges ENQ, as cas-dc1 and berkel do; which of them only a request shows that is \
-                 not sent here: try both"
-                    .clone_into(&mut findings.remark);
+                let remark = "the scale acknowledges ENQ, as cas-dc1 and berkel do; which of them only a request \
+                              shows that is not sent here: try both";
+                remark.clone_into(&mut findings.remark);
             }
             return findings;
         };

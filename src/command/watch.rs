@@ -55,7 +55,10 @@ async fn show(arguments: &Arguments, config: &Config, mut queue: mpsc::Receiver<
             _ = term.recv() => None,
         };
         match event {
-            None => return Ok(()),
+            None => {
+                summarise(frames, garbled);
+                return Ok(());
+            }
             Some(Event::Opened) => say("port open"),
             Some(Event::Lost(
                 trouble @ (Trouble::Busy { .. } | Trouble::Denied { .. } | Trouble::NotSerial { .. }),
@@ -81,11 +84,17 @@ async fn show(arguments: &Arguments, config: &Config, mut queue: mpsc::Receiver<
                     row(&frame, frames, garbled)
                 })?;
                 if arguments.readings.is_some_and(|most| frames >= most) {
+                    summarise(frames, garbled);
                     return Ok(());
                 }
             }
         }
     }
+}
+
+/// How good the line was.
+fn summarise(frames: u64, garbled: u64) {
+    say(format_args!("{frames} frames, {garbled} of them garbled"));
 }
 
 /// What a scale says without a frame: for people, not for programs.

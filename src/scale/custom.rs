@@ -195,8 +195,10 @@ impl Decoder for Custom {
             return None;
         }
         let raw = std::mem::take(&mut self.held);
-        let first = !std::mem::replace(&mut self.adrift, true);
-        first.then_some(Frame { heard: Heard::Garbled(Garbled::Endless(raw.len())), raw })
+        if std::mem::replace(&mut self.adrift, true) {
+            return None;
+        }
+        Some(Frame { heard: Heard::Garbled(Garbled::Endless(raw.len())), raw })
     }
 
     fn pending(&self) -> &[u8] {
@@ -224,7 +226,7 @@ mod tests {
                 let sent = reading.quantity.map(|sent| format!("{sent} {}", sent.unit())).unwrap_or_default();
                 format!("{sent} {:?} {:?}", reading.stability, reading.range)
             }
-            other @ (Heard::Answer(_) | Heard::Garbled(_)) => format!("{other:?}"),
+            Heard::Answer(_) | Heard::Garbled(_) => format!("{heard:?}"),
         }
     }
 

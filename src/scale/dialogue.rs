@@ -213,7 +213,10 @@ impl Dialogue {
             events.extend(self.hear(byte, at));
         }
         self.fell_silent(&mut events);
-        if std::mem::take(&mut self.stale) { Vec::new() } else { events }
+        if !events.is_empty() && std::mem::take(&mut self.stale) {
+            events.remove(0);
+        }
+        events
     }
 
     fn take(&mut self, frame: Frame, at: Stamp, events: &mut Vec<Event>) {

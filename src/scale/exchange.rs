@@ -119,10 +119,12 @@ impl Exchange for Question {
     }
 
     fn hear(&mut self, frame: Frame, at: Stamp, tell: &mut Vec<Event>) -> Next {
+        // A cable that sends the request back; the answer follows.
+        let is_echo = matches!(&frame.heard, Heard::Answer(answer) if answer.word == "echo");
         let next = match (&frame.heard, self.weighing) {
+            // The stream goes on around a text.
             (Heard::Reading(_) | Heard::Garbled(_), false) => Next::Wait,
-            // A cable that sends the request back; the answer follows.
-            (Heard::Answer(answer), _) if answer.word == "echo" => Next::Wait,
+            _ if is_echo => Next::Wait,
             // An answer without a weight where one was asked for, or a text refused.
             (Heard::Answer(answer), weighing) if weighing || answer.refused => Next::Refused(answer.word),
             (Heard::Reading(_) | Heard::Garbled(_) | Heard::Answer(_), _) => Next::Done,

@@ -352,7 +352,7 @@ impl Detector {
     /// Fires if the load rests, is heavy enough and was held for long enough.
     fn fire(&mut self, load: Load, at: Stamp) -> Option<Settled> {
         let Load::Resting { quantity, flagged } = load else { return None };
-        let final_word = flagged && self.once;
+        let last_word = flagged && self.once;
         let (since, hold) = match self.placement {
             Placement::Settling { since, hold } => (since, hold),
             Placement::Fired { left, elsewhere: Some(hold), .. } => (left.unwrap_or(hold.from), hold),
@@ -361,8 +361,8 @@ impl Detector {
             }
         };
         let cooling = self.last_fired.is_some_and(|last| at.since(last) < COOLDOWN);
-        let is_final = final_word || hold.is_long_enough(at, &self.rules);
-        if cooling || quantity.weight() <= self.min_load() || !is_final {
+        let long_enough = last_word || hold.is_long_enough(at, &self.rules);
+        if cooling || quantity.weight() <= self.min_load() || !long_enough {
             return None;
         }
         (self.last_fired, self.once) = (Some(at), false);

@@ -31,8 +31,8 @@ pub(in crate::scale) struct Dialog {
     not_ready: u32,
     /// The last thing the scale said about the load was a result.
     told: bool,
-    /// The checksums were sent once for this record.
-    answered: bool,
+    /// How often the checksums were sent for this record.
+    checksums_sent: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Dialog {
             priced: false,
             not_ready: 0,
             told: false,
-            answered: false,
+            checksums_sent: 0,
         }
     }
 
@@ -79,7 +79,7 @@ impl Dialog {
     fn answer(&mut self, word: &'static str, detail: Option<&str>, at: Stamp, tell: &mut Vec<Event>) -> Next {
         match (self.step, word) {
             (Step::Price, "ack") => {
-                (self.priced, self.not_ready, self.answered) = (true, 0, false);
+                (self.priced, self.not_ready, self.checksums_sent) = (true, 0, 0);
                 if self.showing { Next::Done } else { self.ask() }
             }
             (Step::Price | Step::Result, "nak") => {
@@ -124,12 +124,12 @@ impl Dialog {
     fn challenged(&mut self, detail: Option<&str>, at: Stamp, tell: &mut Vec<Event>) -> Next {
         let challenge = detail.and_then(|detail| u8::from_str_radix(detail, 16).ok());
         match (&self.checksums, challenge) {
-            (Some(checksums), Some(challenge)) if !self.answered => {
-                (self.step, self.answered) = (Step::Checksums, true);
+            (Some(checksums), Some(challenge)) if self.checksums_sent == 0 => {
+                (self.step, self.checksums_sent) = (Step::Checksums, 1);
                 Next::Say(checksums.answer(challenge))
             }
             (Some(_), _) => {
-                self.answered = false;
+                self.checksums_sent = 0;
                 tell.push(Event::Barred(Bar::ChecksumsRefused, at));
                 self.refused("checksum-challenge")
             }
@@ -150,7 +150,7 @@ impl Dialog {
 
 impl Exchange for Dialog {
     fn begin(&mut self, task: &Task) -> Vec<u8> {
-        self.answered = false;
+        self.checksums_sent = 0;
         self.showing = *task != Task::Weigh;
         match task {
             Task::Weigh if self.priced => {
