@@ -192,7 +192,13 @@ async fn picture_of(
         }
     };
     let two_frames = Duration::from_secs(2) / shop.camera.fps.get();
-    let limit = (shop.camera.frame_wait.max(two_frames) + shop.camera.choice.longest()).min(deadline);
+    let limit = match shop.ring.state() {
+        // Goods that lie on the plate when the agent starts settle before the camera is ready.
+        camera::State::Opening => deadline,
+        camera::State::Live | camera::State::Lost(_) => {
+            (shop.camera.frame_wait.max(two_frames) + shop.camera.choice.longest()).min(deadline)
+        }
+    };
     let Ok(chosen) = timeout(limit, choose).await else {
         let why = unfit.map_or_else(|| shop.ring.why_none(broken_before).to_string(), |why| why.to_string());
         return Err(Failed::NoPicture(format!("no picture within {} ms: {why}", limit.as_millis())));

@@ -19,7 +19,6 @@ const PATIENCE: u32 = 10;
 /// Characters of a text.
 const TEXT: usize = 13;
 
-#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude each other")]
 pub(in crate::scale) struct Dialog {
     checksums: Option<Checksums>,
     step: Step,
