@@ -14,6 +14,7 @@ use crate::lane::{Ask, Lane, Shop, Status, Stopped};
 use crate::outcome::Outcome;
 use crate::practice::scale::{Options, Pace, PracticeError, PracticeScale, Programme};
 use crate::pulse::Pulse;
+use crate::recognition::reports::{Outbox, OutboxState};
 use crate::recognition::{self, KeySource, NoTrust, Session};
 use crate::serial::Link;
 use crate::sink::Sinks;
@@ -31,8 +32,10 @@ const LANE_PULSE: Duration = Duration::from_secs(10);
 const CAMERA_PULSE: Duration = Duration::from_secs(10);
 /// How long the weighing in hand may take to finish at the end.
 pub const FINISH: Duration = Duration::from_secs(4);
-/// How long the sinks may take after that. Together below the service manager's own limit.
+/// How long the sinks may take after that.
 const DRAIN: Duration = Duration::from_secs(4);
+/// And the disk, for what is to be reported. Together below the service manager's own limit.
+const NOTED: Duration = Duration::from_secs(1);
 
 /// Why the agent cannot start. A missing device or network is no such reason: it runs, says so, and heals.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,7 @@ pub struct Agent {
     outcomes: broadcast::Receiver<Arc<Outcome>>,
     status: watch::Receiver<Status>,
     session: watch::Receiver<recognition::State>,
+    reports: Option<watch::Receiver<OutboxState>>,
     link: Arc<Link>,
     camera: Camera,
     lane_pulse: Pulse,
@@ -90,18 +94,12 @@ impl Agent {
         let link = Arc::new(Link::start(config.link(device), clock.clone(), events)?);
 
         let states = session.state();
-        if let Some(mut late) = session.late() {
-            // Ends with the session, which holds the other end.
-            tokio::spawn(async move {
-                while let Some(answer) = late.recv().await {
-                    info!(
-                        weighing = answer.weighing,
-                        recognition_id = answer.recognition.id.as_str(),
-                        "an answer came after its deadline; it is not shown"
-                    );
-                }
-            });
+        let outbox = outbox(config, &session, clock);
+        // The outbox takes over the late answers; without one they are only told.
+        if let Some(late) = session.late() {
+            tokio::spawn(tell(late));
         }
+        let reports = outbox.as_ref().map(Outbox::state);
         let shop = Arc::new(Shop {
             device_id,
             simulated: config.is_simulated(),
@@ -111,6 +109,7 @@ impl Agent {
             picture: config.picture.clone(),
             recognition: config.recognition.clone(),
             session,
+            outbox,
             sinks: Sinks::start(&config.sinks, &link),
             clock: clock.clone(),
             bodies: Mutex::default(),
@@ -131,6 +130,7 @@ impl Agent {
             halt,
             asks,
             session: states,
+            reports,
             link,
             camera,
             lane_pulse,
@@ -177,7 +177,9 @@ impl Agent {
         let last = status.last.unwrap_or_else(|| "none yet".to_owned());
         let mut parts = [status.scale.to_string(), camera, service];
         parts.sort_by_key(|part| part.ends_with(": ok"));
-        format!("{}; {} weighings, last {last}", parts.join("; "), status.weighings)
+        let trouble = self.reports.as_ref().and_then(|reports| reports.borrow().trouble.clone());
+        let reports = trouble.map(|trouble| format!("; reports: {trouble}")).unwrap_or_default();
+        format!("{}{reports}; {} weighings, last {last}", parts.join("; "), status.weighings)
     }
 
     /// Whose thread or task stands still, if any does.
@@ -202,8 +204,39 @@ impl Agent {
         };
         if let Some(shop) = Arc::into_inner(stopped.shop) {
             shop.sinks.drain(DRAIN).await;
+            if let Some(outbox) = shop.outbox {
+                outbox.drain(NOTED).await;
+            }
         }
         info!("stopped");
         Some(stopped.detector)
+    }
+}
+
+/// Tells what came too late to be shown. Ends with the session, which holds the other end.
+async fn tell(mut late: mpsc::Receiver<recognition::Late>) {
+    while let Some(answer) = late.recv().await {
+        info!(
+            weighing = answer.weighing,
+            recognition_id = answer.recognition.id.as_str(),
+            "an answer came after its deadline; it is not shown"
+        );
+    }
+}
+
+/// The reports, where there is a place to keep them. What is wrong with the place stops nothing.
+fn outbox(config: &Config, session: &Session, clock: &Clock) -> Option<Outbox> {
+    let Some(file) = config.reports.place() else {
+        info!(
+            "nothing is reported to the service: reports.file is not set, and the service manager gives no folder"
+        );
+        return None;
+    };
+    match Outbox::open(file, config.reports.clone(), session, clock.clone()) {
+        Ok(outbox) => Some(outbox),
+        Err(error) => {
+            warn!("nothing is reported to the service: {error}");
+            None
+        }
     }
 }

@@ -47,6 +47,8 @@ pub struct Config {
     pub picture: picture::Settings,
     /// The service.
     pub recognition: recognition::Settings,
+    /// What the service gets to know afterwards.
+    pub reports: recognition::reports::Settings,
     /// Where outcomes go.
     pub sinks: Vec<sink::Settings>,
     /// Product id → what a person reads.
@@ -210,6 +212,8 @@ struct Tables {
     #[serde(default)]
     recognition: recognition::Settings,
     #[serde(default)]
+    reports: recognition::reports::Settings,
+    #[serde(default)]
     sink: Vec<Spanned<sink::Settings>>,
     #[serde(default)]
     products: Products,
@@ -286,6 +290,7 @@ impl Tables {
             camera: self.camera,
             picture: self.picture,
             recognition: self.recognition,
+            reports: self.reports,
             sinks: self.sink.into_iter().map(Spanned::into_inner).collect(),
             products: Arc::new(self.products),
         })

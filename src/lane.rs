@@ -21,6 +21,7 @@ use tracing::info;
 use crate::camera::{self, Ring};
 use crate::outcome::{Failed, Outcome, PictureFacts, Products, Took, Trigger};
 use crate::picture::{self, Picture};
+use crate::recognition::reports::Outbox;
 use crate::recognition::{About, BodyBuilder, Facts, Recognition, Session, Settings as RecognitionSettings};
 use crate::scale::Stability;
 use crate::sink::Sinks;
@@ -53,6 +54,8 @@ pub struct Shop {
     pub recognition: RecognitionSettings,
     /// The one kept session with it.
     pub session: Session,
+    /// The reports to it; none when there is no place to keep them.
+    pub outbox: Option<Outbox>,
     /// Where outcomes go.
     pub sinks: Sinks,
     /// The time.
@@ -100,6 +103,10 @@ async fn weigh(shop: Arc<Shop>, mut begun: Begun) -> Arc<Outcome> {
     let result = recognise(&shop, &mut begun, deadline, &mut findings).await;
     let answered = shop.clock.now();
     let captured = findings.captured.filter(|_| findings.session.is_some());
+    let recognised = result.as_ref().ok().map(|recognition| recognition.id.as_str());
+    if let (Some(outbox), Some(id)) = (&shop.outbox, recognised.or(findings.unused.as_deref())) {
+        outbox.saw(&begun.id, id);
+    }
     findings.took.settle = begun.settle;
     findings.took.total = answered.since(begun.at);
     let mut outcome = outcome(&shop, &begun, result, findings);

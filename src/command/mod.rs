@@ -7,6 +7,7 @@ mod demo;
 mod detect;
 mod devices;
 mod exit;
+mod outbox;
 mod practice;
 mod run;
 mod trigger;
@@ -54,6 +55,8 @@ enum Command {
     Capture(capture::Arguments),
     /// Ask the running agent for one weighing now and print its outcome line.
     Trigger(Settings),
+    /// Look after the reports that wait for the service.
+    Outbox(outbox::Arguments),
     /// Practice parts on their own, for those who test a till.
     Practice(practice::Arguments),
 }
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Detect(arguments) => detect::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Trigger(settings) => trigger::run(&settings),
+        Command::Outbox(arguments) => outbox::run(&arguments),
         Command::Practice(arguments) => practice::run(&arguments),
     };
     match done {

@@ -21,6 +21,16 @@ pub(super) fn of_connecting(error: &io::Error, host: &str, clock: &Clock) -> Fai
     }
 }
 
+/// Why a request that may wait brought no answer.
+pub(super) fn of_client(error: &reqwest::Error, host: &str, clock: &Clock) -> Failure {
+    let (host, why) = (host.to_owned(), innermost(error));
+    match find::<rustls::Error>(error) {
+        Some(tls) => of_tls(tls, host, clock),
+        None if error.is_connect() => Failure::Unreachable { host, why },
+        None => Failure::Broken { host, why },
+    }
+}
+
 fn of_tls(error: &rustls::Error, host: String, clock: &Clock) -> Failure {
     match trust::clock_not_set(clock) {
         Some(now) if trust::is_not_yet_valid(error) => Failure::Clock { now },

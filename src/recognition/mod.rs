@@ -2,12 +2,13 @@
 //!
 //! [`BodyBuilder`] writes a request, [`Session`] sends it over a connection that is kept open for the life of
 //! the process, [`Recognition`] is what came back and [`Failure`] why nothing did. The names of the service's
-//! interface stand in `request` and `answer` and nowhere else, so a correction there is one line.
+//! interface stand in `request`, `answer` and `reports::report` and nowhere else, so a correction is one line.
 
 mod answer;
 mod failure;
 mod fault;
 mod key;
+pub mod reports;
 mod request;
 mod session;
 mod settings;

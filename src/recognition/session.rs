@@ -7,7 +7,9 @@
 //! [`Session`] is what a weighing sees. `shelf` holds the connections that are not in use, `keeper` looks after
 //! them as `policy` decides, `dial` makes them, `line` carries a request, `watchdog` notices a dead one,
 //! `flight` is one weighing's request with its few second tries, and `manners` says when not to ask at all.
+//! `courier` sends what may wait, over a client of its own.
 
+mod courier;
 mod dial;
 mod flight;
 mod keeper;
@@ -18,6 +20,7 @@ mod policy;
 mod shelf;
 mod watchdog;
 
+pub(super) use courier::Courier;
 pub use flight::{Attempted, Facts, Late};
 pub use shelf::Tally;
 
@@ -80,12 +83,15 @@ pub struct Session {
 struct Inner {
     settings: Settings,
     clock: Clock,
+    tls: rustls::ClientConfig,
     source: KeySource,
     key: Mutex<Result<ApiKey, NoKey>>,
     dialer: Dialer,
     shelf: Shelf,
     manners: Mutex<Manners>,
     state: watch::Sender<State>,
+    /// Weighings that wait for their answer.
+    flights: watch::Sender<u32>,
     late: mpsc::Sender<Late>,
     late_at_once: Arc<Semaphore>,
 }
@@ -103,7 +109,7 @@ impl Session {
     pub fn open(settings: Settings, source: KeySource, clock: Clock) -> Result<Self, NoTrust> {
         let tls = trust::client_config(settings.ca_file.as_deref(), settings.session.http2, &clock)?;
         let wake = Arc::new(Notify::new());
-        let dialer = Dialer::new(&settings.url, tls, clock.clone(), Arc::clone(&wake))?;
+        let dialer = Dialer::new(&settings.url, tls.clone(), clock.clone(), Arc::clone(&wake))?;
         let (late, fetched) = mpsc::channel(LATE_KEPT);
         if window_kept() == Some(false) {
             tracing::info!(
@@ -117,8 +123,10 @@ impl Session {
             manners: Mutex::default(),
             state: watch::Sender::new(State::Starting),
             late_at_once: Arc::new(Semaphore::new(LATE_AT_ONCE)),
+            flights: watch::Sender::default(),
             settings,
             clock,
+            tls,
             source,
             dialer,
             late,
@@ -156,6 +164,11 @@ impl Session {
     #[must_use]
     pub fn late(&self) -> Option<mpsc::Receiver<Late>> {
         lock(&self.late).take()
+    }
+
+    /// What sends reports in the pauses between weighings.
+    pub(super) fn courier(&self) -> Result<Courier, NoTrust> {
+        Courier::new(Arc::clone(&self.inner))
     }
 
     /// Sends one weighing's request and waits for its answer, both not longer than `within`.
@@ -262,7 +275,7 @@ impl Inner {
 }
 
 /// A number from 0 to 1.
-fn chance() -> f64 {
+pub(super) fn chance() -> f64 {
     let random = u32::try_from(ulid::Ulid::generate().random() & 0xFFFF_FFFF).unwrap_or(0);
     f64::from(random) / f64::from(u32::MAX)
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test program uses what it needs")]
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine;
@@ -87,13 +88,17 @@ impl Bench {
     }
 }
 
-pub(crate) fn picture() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let pixels = vec![90; 640 * 360];
-    jpeg_encoder::Encoder::new(&mut bytes, 80)
-        .encode(&pixels, 640, 360, jpeg_encoder::ColorType::Luma)
-        .unwrap();
-    bytes
+/// A grey plate, 640 by 360.
+pub(crate) fn picture() -> &'static [u8] {
+    static PICTURE: OnceLock<Vec<u8>> = OnceLock::new();
+    PICTURE.get_or_init(|| {
+        let mut bytes = Vec::new();
+        let pixels = vec![90; 640 * 360];
+        jpeg_encoder::Encoder::new(&mut bytes, 80)
+            .encode(&pixels, 640, 360, jpeg_encoder::ColorType::Luma)
+            .unwrap();
+        bytes
+    })
 }
 
 pub(crate) fn body(grams: i64) -> Bytes {

@@ -9,13 +9,14 @@ mod catalogue;
 mod certificate;
 mod check;
 mod options;
+mod reports;
 mod serve;
 mod wire;
 
 pub use catalogue::{Product, catalogue, product_for};
 pub use options::{Certificate, Fault, Options, UnknownFault};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,8 @@ use tokio_rustls::TlsAcceptor;
 const BASE: &str = "/v1/15/";
 /// How many requests are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 1_024;
+/// How many keys of reports are counted; further ones are not.
+const KEYS: usize = 100_000;
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,8 @@ pub struct Counters {
     pub recognitions: u64,
     /// Those that were answered with 200.
     pub answered: u64,
+    /// Requests that report something, faults included.
+    pub reports: u64,
     /// All other requests.
     pub others: u64,
     /// Bytes of all bodies.
@@ -94,6 +99,19 @@ pub struct Received {
     pub remarks: Vec<String>,
 }
 
+/// One report, as the service saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The path below the base address.
+    pub path: String,
+    /// The status it was answered with; 0 when it was not answered properly.
+    pub status: u16,
+    /// The header that names the report.
+    pub idempotency_key: Option<String>,
+    /// What it said.
+    pub body: String,
+}
+
 /// The running service; it stops when this is dropped.
 #[derive(Debug)]
 pub struct Service {
@@ -109,6 +127,9 @@ struct Shared {
     counters: watch::Sender<Counters>,
     faults: Mutex<VecDeque<Fault>>,
     received: Mutex<VecDeque<Received>>,
+    report_faults: Mutex<VecDeque<Fault>>,
+    reports: Mutex<VecDeque<Report>>,
+    keys: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Service {
@@ -123,6 +144,9 @@ impl Service {
             counters: watch::Sender::default(),
             faults: Mutex::new(options.faults.iter().cloned().collect()),
             received: Mutex::default(),
+            report_faults: Mutex::default(),
+            reports: Mutex::default(),
+            keys: Mutex::default(),
             options,
         });
         let acceptor = TlsAcceptor::from(Arc::new(tls));
@@ -166,6 +190,23 @@ impl Service {
         lock(&self.shared.received).drain(..).collect()
     }
 
+    /// Takes the remembered reports out, oldest first; one that was sent twice stands there twice.
+    #[must_use]
+    pub fn take_reports(&self) -> Vec<Report> {
+        lock(&self.shared.reports).drain(..).collect()
+    }
+
+    /// How often each report was taken, by its key; only those that were sent by themselves.
+    #[must_use]
+    pub fn keys_taken(&self) -> BTreeMap<String, u64> {
+        lock(&self.shared.keys).clone()
+    }
+
+    /// Does these faults to the reports to come, one each.
+    pub fn script_reports(&self, faults: impl IntoIterator<Item = Fault>) {
+        lock(&self.shared.report_faults).extend(faults);
+    }
+
     /// Does these faults to the recognitions to come, one each.
     pub fn script(&self, faults: impl IntoIterator<Item = Fault>) {
         lock(&self.shared.faults).extend(faults);
@@ -189,6 +230,20 @@ impl Shared {
             remembered.pop_front();
         }
         remembered.push_back(received);
+    }
+
+    fn remember_report(&self, report: Report) {
+        if let Some(key) = report.idempotency_key.as_ref().filter(|_| report.status == 200) {
+            let mut keys = lock(&self.keys);
+            if keys.len() < KEYS || keys.contains_key(key) {
+                *keys.entry(key.clone()).or_insert(0) += 1;
+            }
+        }
+        let mut remembered = lock(&self.reports);
+        if remembered.len() >= REMEMBERED {
+            remembered.pop_front();
+        }
+        remembered.push_back(report);
     }
 
     fn next_fault(&self) -> Fault {

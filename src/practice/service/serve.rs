@@ -18,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::options::Fault;
 use super::wire::{self, Wire};
-use super::{BASE, Received, Shared, catalogue, check, lock};
+use super::{BASE, Received, Report, Shared, catalogue, check, lock, reports};
 use crate::weight::Weight;
 
 /// A handshake that takes longer was abandoned.
@@ -99,6 +99,10 @@ impl Visit {
             self.shared.count(|counters| counters.recognitions += 1);
             return self.recognition(request).await;
         }
+        if let Some(route) = reports::route(&path).filter(|_| request.method() == Method::POST) {
+            self.shared.count(|counters| counters.reports += 1);
+            return self.report(&route, request).await;
+        }
         self.shared.count(|counters| counters.others += 1);
         if path == BASE || path == format!("{BASE}recognition/") {
             let allowed = if path == BASE { Method::GET } else { Method::POST };
@@ -152,6 +156,27 @@ impl Visit {
                 Err(taken_over)
             }
         }
+    }
+
+    async fn report(&self, route: &reports::Route, request: Request<Incoming>) -> Answer {
+        let fault = lock(&self.shared.report_faults).pop_front().unwrap_or(Fault::None);
+        let (head, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, self.shared.options.most_bytes).collect().await else {
+            return self.take_over(Wire::Close);
+        };
+        let body = body.to_bytes();
+        let answer = self.refusal(&head.headers).unwrap_or_else(|| {
+            let (status, answer) = reports::take(route, &body);
+            say(status, &answer)
+        });
+        let answer = self.spoil(fault, answer).await;
+        self.shared.remember_report(Report {
+            path: head.uri.path().trim_start_matches(BASE).to_owned(),
+            status: answer.as_ref().map_or(0, |answer| answer.status().as_u16()),
+            idempotency_key: text(&head.headers, "idempotency-key").map(str::to_owned),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        });
+        answer
     }
 
     /// Does to the answer what the fault says.
@@ -290,7 +315,8 @@ fn recognition_id() -> String {
     let random = ulid::Ulid::generate().random();
     let part = |shift: u32, mask: u128| (random >> shift) & mask;
     format!(
-        "5ca1ecab-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        "{}{:04x}-4{:03x}-8{:03x}-{:012x}",
+        reports::OWN,
         part(64, 0xFFFF),
         part(52, 0xFFF),
         part(40, 0xFFF) ^ part(48, 0xF),

@@ -23,6 +23,7 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -90,11 +91,22 @@ const ANSWERED: u8 = 1;
 const OVERDUE: u8 = 2;
 
 /// Somebody waits for the answer; an answer for which nobody waits any more is a late one.
-struct Waiting<'a>(&'a Flight);
+struct Waiting<'a> {
+    flight: &'a Flight,
+    flights: &'a watch::Sender<u32>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(flight: &'a Flight, flights: &'a watch::Sender<u32>) -> Self {
+        flights.send_modify(|flights| *flights = flights.saturating_add(1));
+        Self { flight, flights }
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let end = &self.0.end;
+        self.flights.send_modify(|flights| *flights = flights.saturating_sub(1));
+        let end = &self.flight.end;
         // whichever came first stands
         let _ = end.compare_exchange(UNDER_WAY, OVERDUE, Ordering::AcqRel, Ordering::Acquire);
     }
@@ -135,7 +147,7 @@ pub(super) async fn fly(inner: &Arc<Inner>, body: Bytes, weighing: &str, within:
         stage: Mutex::new("getting ready"),
         end: AtomicU8::new(UNDER_WAY),
     });
-    let waiting = Waiting(&flight);
+    let waiting = Waiting::new(&flight, &inner.flights);
     let mut carrying = tokio::spawn(carry(Arc::clone(inner), Arc::clone(&flight)));
     let result = tokio::select! {
         biased;

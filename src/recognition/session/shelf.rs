@@ -156,6 +156,11 @@ impl Shelf {
         self.wake.notify_one();
     }
 
+    /// When the load last left zero.
+    pub(super) fn armed(&self) -> Option<Instant> {
+        lock(&self.state).armed
+    }
+
     /// What the keeper does next.
     pub(super) fn next(&self, refresh: &Refresh, recovery: Option<Instant>) -> Step {
         let mut state = lock(&self.state);

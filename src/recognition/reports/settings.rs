@@ -1,0 +1,77 @@
+//! The settings of the reports.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer};
+
+use crate::bounded::Bounded;
+
+/// The file's name in the folder that the service manager gives the agent.
+const FILE: &str = "outbox.db";
+
+/// The table `[reports]`: what becomes of a recognition is reported to the service, for every one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The file that holds the reports until the service has them; none = `outbox.db` in the folder that the
+    /// service manager gives the agent, and without such a folder nothing is reported.
+    #[serde(deserialize_with = "path_or_none")]
+    pub file: Option<PathBuf>,
+    /// A recognition that nobody reported is reported as unused after so many minutes; 0 = never.
+    pub unused_after_minutes: Bounded<0, 10_080>,
+    /// No more reports are accepted when so many wait, quarantined ones included.
+    pub most_items: Bounded<1, 1_000_000>,
+    /// Nor when they take so many megabytes.
+    pub most_megabytes: Bounded<1, 4_096>,
+    /// A report that the service has not taken after so many days is put into quarantine.
+    pub most_days: Bounded<1, 365>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            file: None,
+            unused_after_minutes: const { Bounded::new(30) },
+            most_items: const { Bounded::new(10_000) },
+            most_megabytes: const { Bounded::new(64) },
+            most_days: const { Bounded::new(30) },
+        }
+    }
+}
+
+impl Settings {
+    /// The file; none when there is no place for one.
+    #[must_use]
+    pub fn place(&self) -> Option<PathBuf> {
+        let given = std::env::var("STATE_DIRECTORY").ok();
+        self.place_in(given.as_deref())
+    }
+
+    /// The service manager may give several folders, with colons between them.
+    fn place_in(&self, given: Option<&str>) -> Option<PathBuf> {
+        let folder = given.and_then(|given| given.split(':').next()).filter(|folder| !folder.is_empty());
+        self.file.clone().or_else(|| folder.map(|folder| Path::new(folder).join(FILE)))
+    }
+}
+
+fn path_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(from)?;
+    Ok(Some(path).filter(|path| !path.as_os_str().is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_stands_where_it_may() {
+        let none = Settings::default();
+        assert_eq!(none.place_in(None), None);
+        assert_eq!(none.place_in(Some("")), None);
+        assert_eq!(none.place_in(Some("/var/lib/a:/var/lib/b")), Some(PathBuf::from("/var/lib/a/outbox.db")));
+        let set: Settings = toml::from_str("file = '/x/y.db'\nmost_days = 7").unwrap();
+        assert_eq!(set.place_in(Some("/var/lib/a")), Some(PathBuf::from("/x/y.db")));
+        let empty: Settings = toml::from_str("file = ''").unwrap();
+        assert_eq!(empty, none);
+    }
+}
