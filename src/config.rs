@@ -4,6 +4,7 @@
 //! line and column of the very value. A bad setting never becomes a default.
 
 mod custom;
+mod local;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ use crate::stability::Rules;
 use crate::weight::{Division, Unit, Weight};
 use crate::{camera, picture, recognition, sink};
 use custom::CustomTable;
+pub use local::Local;
+use local::LocalTable;
 use values::{DeviceId, Grams, Protocol};
 
 /// Where the settings are unless the command line says otherwise.
@@ -49,6 +52,8 @@ pub struct Config {
     pub recognition: recognition::Settings,
     /// What the service gets to know afterwards.
     pub reports: recognition::reports::Settings,
+    /// Who on this box may ask and report.
+    pub local: Local,
     /// Where outcomes go.
     pub sinks: Vec<sink::Settings>,
     /// Product id → what a person reads.
@@ -214,6 +219,8 @@ struct Tables {
     #[serde(default)]
     reports: recognition::reports::Settings,
     #[serde(default)]
+    local: LocalTable,
+    #[serde(default)]
     sink: Vec<Spanned<sink::Settings>>,
     #[serde(default)]
     products: Products,
@@ -264,6 +271,7 @@ struct Objection {
 impl Tables {
     fn check(self) -> Result<Config, Objection> {
         let scale = self.scale.check()?;
+        let local = self.local.check()?;
         for (index, sink) in self.sink.iter().enumerate() {
             if matches!(sink.as_ref(), sink::Settings::ScaleDisplay(_)) && scale.family.display.is_none() {
                 let able: Vec<_> = FAMILIES
@@ -291,6 +299,7 @@ impl Tables {
             picture: self.picture,
             recognition: self.recognition,
             reports: self.reports,
+            local,
             sinks: self.sink.into_iter().map(Spanned::into_inner).collect(),
             products: Arc::new(self.products),
         })
