@@ -74,15 +74,15 @@ impl Machine {
         for each in said {
             assert!(told.contains(each), "{words:?}: {each:?} is not in {told:?}");
         }
-        let left = self.left(&self.folder.path().join("target"));
+        let left = Self::left(&self.folder.path().join("target"));
         assert!(left.is_empty(), "{words:?}: {left:?} is left over");
     }
 
-    fn left(&self, folder: &Path) -> Vec<PathBuf> {
+    fn left(folder: &Path) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
         let files = entries
             .map(|entry| entry.unwrap().path())
-            .flat_map(|path| if path.is_dir() { self.left(&path) } else { vec![path] });
+            .flat_map(|path| if path.is_dir() { Self::left(&path) } else { vec![path] });
         files.filter(|file| file.extension().is_none_or(|kind| kind != "log")).collect()
     }
 }
