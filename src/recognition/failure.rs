@@ -45,7 +45,10 @@ pub enum Failure {
         why: String,
     },
     /// The service does not accept the key.
-    #[error("the service does not accept the API key ({status}{}); put the right one into its file", said(.message.as_deref()))]
+    #[error(
+        "the service does not accept the API key ({status}{}); put the right one into its file and restart the service",
+        said(.message.as_deref())
+    )]
     KeyRefused {
         /// 401 or 403.
         status: u16,

@@ -177,7 +177,7 @@ impl Line {
         let sent = tokio::select! {
             biased;
             sent = sending => sent.map_err(|error| fault::innermost(&error)),
-            stalled = watchdog::watch(&self.socket) => Err(stalled),
+            stalled = watchdog::watch(&self.socket, &self.meter) => Err(stalled),
         };
         let reply = match sent {
             Ok(response) => read(response, most).await,
