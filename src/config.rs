@@ -201,8 +201,7 @@ struct Tables {
     camera: camera::Settings,
     #[serde(default)]
     picture: picture::Settings,
-    #[serde(default)]
-    recognition: recognition::Settings,
+    recognition: Option<Spanned<recognition::Settings>>,
     #[serde(default)]
     reports: recognition::reports::Settings,
     #[serde(default)]
@@ -260,6 +259,12 @@ impl Tables {
         for (index, sink) in self.sink.iter().enumerate() {
             check_sink(index, sink, &scale)?;
         }
+        let place = self.recognition.as_ref().map_or(0, |table| table.span().start);
+        let recognition = self.recognition.map(Spanned::into_inner).unwrap_or_default();
+        if let Some((setting, why)) = recognition.objection() {
+            let key = format!("recognition.{setting}");
+            return Err(Objection { at: place, key, reason: why.to_owned() });
+        }
         Ok(Config {
             device_id: self.device.id.map(|id| id.0),
             scale,
@@ -270,7 +275,7 @@ impl Tables {
             },
             camera: self.camera,
             picture: self.picture,
-            recognition: self.recognition,
+            recognition,
             reports: self.reports,
             sinks: self.sink.into_iter().map(Spanned::into_inner).collect(),
             products: Arc::new(self.products),
