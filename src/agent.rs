@@ -1,7 +1,7 @@
 //! The running agent: settings become threads and tasks, and those an end.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -110,6 +110,7 @@ impl Agent {
             clock: clock.clone(),
             bodies: Mutex::default(),
             placement: AtomicU64::new(0),
+            smaller: AtomicU8::new(0),
         });
         let rules = config.rules();
         let detector = plate.map_or_else(|| Detector::new(rules), |before| before.under(rules));
