@@ -8,7 +8,9 @@ use tokio::sync::mpsc;
 
 use super::{Exit, give, runtime, say};
 use crate::practice::scale::{Fault as CableFault, Options as ScaleOptions, Pace, PracticeScale, Programme};
-use crate::practice::service::{Certificate, Fault, Options as ServiceOptions, Order, Received, Service};
+use crate::practice::service::{
+    Certificate, Fault, Options as ServiceOptions, Order, Received, Report, Service,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -66,6 +68,9 @@ struct ScaleArguments {
     /// The same seed gives the same customers
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many times as quick as an unhurried self-checkout its customers are
+    #[arg(long, value_name = "TIMES", default_value_t = 1)]
+    hurry: u32,
     /// What is wrong with its cable: see the message for an unknown word
     #[arg(long, value_name = "FAULT", value_delimiter = ',')]
     faults: Vec<String>,
@@ -121,6 +126,9 @@ async fn service(arguments: &ServiceArguments) -> Result<(), Exit> {
                 for request in service.take_requests() {
                     give(&heard(&request))?;
                 }
+                for report in service.take_reports() {
+                    give(&reported(&report))?;
+                }
             }
         }
     }
@@ -171,6 +179,20 @@ fn heard(request: &Received) -> String {
     .to_string()
 }
 
+/// One line of JSON for a report that the service heard.
+fn reported(report: &Report) -> String {
+    let body = serde_json::from_str::<serde_json::Value>(&report.body)
+        .unwrap_or_else(|_| report.body.clone().into());
+    serde_json::json!({
+        "practice": true,
+        "report": report.path,
+        "status": report.status,
+        "key": report.idempotency_key,
+        "body": body,
+    })
+    .to_string()
+}
+
 async fn scale(arguments: &ScaleArguments) -> Result<(), Exit> {
     let faults = arguments
         .faults
@@ -179,7 +201,7 @@ async fn scale(arguments: &ScaleArguments) -> Result<(), Exit> {
         .collect::<Result<Vec<_>, _>>()?;
     let options = ScaleOptions {
         seed: arguments.seed,
-        programme: Some(Programme::endless(arguments.seed, Pace::default())),
+        programme: Some(Programme::endless(arguments.seed, Pace::default().faster(arguments.hurry))),
         faults,
         link: arguments.link.clone(),
         ..ScaleOptions::new(&arguments.protocol)

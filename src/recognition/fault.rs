@@ -71,7 +71,7 @@ pub(super) fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
 }
 
 /// Looks for an error of one kind among the causes, also where an I/O error carries it inside.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
@@ -88,6 +88,9 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 
 /// The first cause, which is the one that says something.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return readable(&trust::explain(tls));
+    }
     let mut last = error;
     while let Some(cause) = last.source() {
         last = cause;

@@ -107,7 +107,7 @@ pub enum NoKey {
 /// Where the key is read from, at start, on reload and once more when the service refuses it.
 #[derive(Clone, Debug)]
 pub struct KeySource {
-    credential: Option<PathBuf>,
+    credentials: Option<PathBuf>,
     file: PathBuf,
 }
 
@@ -115,7 +115,7 @@ impl KeySource {
     /// The systemd credential `api-key` in `credentials` first, else the file of the settings.
     #[must_use]
     pub fn new(credentials: Option<&Path>, file: PathBuf) -> Self {
-        Self { credential: credentials.map(|folder| folder.join(CREDENTIAL)), file }
+        Self { credentials: credentials.map(Path::to_owned), file }
     }
 
     /// The same, with the folder of credentials that systemd names in the environment.
@@ -125,11 +125,16 @@ impl KeySource {
         Self::new(folder.as_deref(), file)
     }
 
+    /// Where another credential stands, if there is one of that name.
+    pub(super) fn credential(&self, name: &str) -> Option<PathBuf> {
+        self.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| path.exists())
+    }
+
     /// Reads the key. A credential that is missing or says `unset` leaves the word to the file. Where there is a
     /// place for the credential, the file is as a rule not for this program to read: then what is wrong is that
     /// there was no key at the start.
     pub fn read(&self) -> Result<ApiKey, NoKey> {
-        match self.credential.as_deref().map(read) {
+        match self.credentials.as_ref().map(|folder| read(&folder.join(CREDENTIAL))) {
             None => read(&self.file),
             Some(Err(NoKey::Missing { .. } | NoKey::Unset { .. })) => match read(&self.file) {
                 Err(NoKey::Missing { .. } | NoKey::Unset { .. } | NoKey::Unreadable { .. }) => {

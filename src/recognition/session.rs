@@ -12,12 +12,14 @@
 mod courier;
 mod dial;
 mod flight;
+mod hop;
 mod keeper;
 mod line;
 mod manners;
 mod meter;
 mod policy;
 mod shelf;
+mod tunnel;
 mod watchdog;
 
 pub(super) use courier::Courier;
@@ -35,6 +37,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::failure::Failure;
 use super::fault;
+use super::identity::{self, ProxyUser};
 use super::key::{ApiKey, KeySource, NoKey};
 use super::settings::Settings;
 use super::trust::{self, NoTrust};
@@ -85,6 +88,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     tls: rustls::ClientConfig,
+    user: Option<ProxyUser>,
     source: KeySource,
     key: Mutex<Result<ApiKey, NoKey>>,
     dialer: Dialer,
@@ -108,9 +112,10 @@ impl Session {
     ///
     /// Proxies of the environment are not used: the way to the service is what the settings say.
     pub fn open(settings: Settings, source: KeySource, clock: Clock) -> Result<Self, NoTrust> {
-        let tls = trust::client_config(settings.ca_file.as_deref(), settings.session.http2, &clock)?;
+        let tls = trust::client_config(&settings, &source, &clock)?;
+        let user = identity::proxy_user(&settings, &source)?;
         let wake = Arc::new(Notify::new());
-        let dialer = Dialer::new(&settings.url, tls.clone(), clock.clone(), Arc::clone(&wake))?;
+        let dialer = Dialer::new(&settings, user.clone(), &tls, clock.clone(), Arc::clone(&wake))?;
         let (late, fetched) = mpsc::channel(LATE_KEPT);
         tell_window();
         let key = source.read();
@@ -123,7 +128,7 @@ impl Session {
         };
         let inner = Arc::new(Inner {
             key: Mutex::new(key),
-            shelf: Shelf::new(wake),
+            shelf: Shelf::new(wake, settings.url.authority()),
             manners: Mutex::default(),
             state: watch::Sender::new(state),
             late_at_once: Arc::new(Semaphore::new(LATE_AT_ONCE)),
@@ -131,6 +136,7 @@ impl Session {
             settings,
             clock,
             tls,
+            user,
             source,
             dialer,
             late,
@@ -273,6 +279,7 @@ impl Inner {
                 | Failure::Broken { .. }
                 | Failure::Clock { .. }
                 | Failure::Tls { .. }
+                | Failure::Proxy { .. }
                 | Failure::Deadline { .. }),
             ) => State::Unreachable(failure.clone()),
         };

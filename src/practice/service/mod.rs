@@ -266,6 +266,9 @@ impl Shared {
             remembered.pop_front();
         }
         remembered.push_back(report);
+        drop(remembered);
+        // whoever watches was woken at the arrival; now there is something to take
+        self.counters.send_modify(|_| ());
     }
 
     fn next_fault(&self) -> Fault {
