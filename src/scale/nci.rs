@@ -232,6 +232,8 @@ fn quantity(weight: &[u8], is_ecr: bool, profile: Profile) -> Result<Quantity, G
         return profile.admit(sum, true);
     }
     let (text, unit) = weight.split_at_checked(weight.len().saturating_sub(2)).unwrap_or_default();
+    // some models write the unit apart
+    let text = text.strip_suffix(b" ").unwrap_or(text);
     if !(text.len() == 6 || (text.len() == 7 && !is_ecr)) {
         return Err(Garbled::Layout("a weight of other than six or seven characters"));
     }
