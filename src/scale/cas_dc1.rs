@@ -114,7 +114,7 @@ mod tests {
         for text in [b"SF01.235kg".as_slice(), b"SFFFFFF0kg", b"SFFFFFFFkg", b"S FFFFFFkg"] {
             match hear(&block(text)).as_slice() {
                 [Heard::Reading(reading)] => {
-                    assert_eq!((reading.range, reading.quantity), (Range::Over, None))
+                    assert_eq!((reading.range, reading.quantity), (Range::Over, None));
                 }
                 other => panic!("{text:?}: {other:?}"),
             }
