@@ -214,6 +214,9 @@ impl Agent {
 
 /// The scale's device, and the practice scale behind it if the settings ask for one.
 fn scale(config: &Config) -> Result<(Option<PracticeScale>, PathBuf), CannotStart> {
+    if let Some(advice) = config.advice() {
+        warn!("{advice}");
+    }
     match &config.scale.port {
         PortName::Device(device) => Ok((None, device.clone())),
         PortName::Practice(family) => {

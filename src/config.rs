@@ -3,6 +3,7 @@
 //! Every table refuses keys it does not know, every value's type holds its rule, and a message points at the
 //! line and column of the very value. A bad setting never becomes a default.
 
+mod advice;
 mod custom;
 mod local;
 mod values;
