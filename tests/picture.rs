@@ -211,6 +211,32 @@ fn raw_frames_are_cut_and_resized() {
 }
 
 #[test]
+fn raw_frames_are_cut_where_chrominance_begins() {
+    for format in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Grey] {
+        let (frame, all) = slope(format);
+        let text = "mode = \"crop\"\naspect = \"4:3\"\nquality = 100\nregion = [3, 5, 40, 30]";
+        let picture = prepare(&frame, &settings(text)).unwrap();
+        assert_eq!((picture.width(), picture.height(), picture.mode()), (40, 30, Mode::Crop));
+        let (_, _, found) = samples(&file(&picture));
+        let kinds = if format == PixelFormat::Grey { 1 } else { 3 };
+        let expected: Vec<u8> =
+            (4..34).flat_map(|y| all[(y * 64 + 2) * kinds..][..40 * kinds].to_vec()).collect();
+        assert!(distance(&found, &expected) < 1.2, "{format:?}: {}", distance(&found, &expected));
+        // A slope that falls by two a row tells whether the rows are those of the frame.
+        let shift = |kind: usize| -> f64 {
+            let pairs = found.iter().zip(&expected).skip(kind).step_by(kinds);
+            let inside = pairs.map(|(found, expected)| f64::from(*found) - f64::from(*expected));
+            inside.sum::<f64>() / f64::from(40 * 30)
+        };
+        assert!(
+            (0..kinds).all(|kind| shift(kind).abs() < 1.3),
+            "{format:?}: {:?}",
+            (0..kinds).map(shift).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
 fn a_raw_frame_of_the_wrong_length_is_refused() {
     for format in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Grey] {
         let (whole, _) = slope(format);

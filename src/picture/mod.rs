@@ -174,9 +174,12 @@ pub enum Unfit {
     /// The frame is whole, but cannot be decoded.
     #[error("the frame cannot be decoded: {0}")]
     NotDecodable(String),
+    /// The picture cannot be resized.
+    #[error("the picture cannot be resized: {0}")]
+    NotResizable(String),
     /// The picture cannot be coded.
-    #[error("the picture cannot be coded: {0}")]
-    NotCodable(String),
+    #[error(transparent)]
+    NotCodable(#[from] jpeg::Uncodable),
 }
 
 /// The largest picture where no mode was negotiated: 8K UHD, the largest that cameras offer.
