@@ -207,8 +207,7 @@ struct Tables {
     #[serde(default)]
     trigger: TriggerTable,
     camera: camera::Settings,
-    #[serde(default)]
-    picture: picture::Settings,
+    picture: Option<Spanned<picture::Settings>>,
     #[serde(default)]
     recognition: recognition::Settings,
     #[serde(default)]
@@ -279,6 +278,8 @@ impl Tables {
                 return Err(Objection { at: sink.span().start, key: format!("sink[{index}]"), reason });
             }
         }
+        let (picture, mut camera) = (picture(self.picture, &self.camera)?, self.camera);
+        camera.choice.region = picture.region.map(picture::Area::rect);
         Ok(Config {
             device_id: self.device.id.map(|id| id.0),
             scale,
@@ -287,13 +288,33 @@ impl Tables {
                 min_load: self.trigger.min_load_g.map(|grams| grams.0),
                 settle: self.trigger.settle_ms.map(Bounded::as_millis),
             },
-            camera: self.camera,
-            picture: self.picture,
+            camera,
+            picture,
             recognition: self.recognition,
             reports: self.reports,
             sinks: self.sink.into_iter().map(Spanned::into_inner).collect(),
             products: Arc::new(self.products),
         })
+    }
+}
+
+/// The settings of the picture; what no picture of the camera can satisfy is refused here.
+fn picture(
+    table: Option<Spanned<picture::Settings>>,
+    camera: &camera::Settings,
+) -> Result<picture::Settings, Objection> {
+    let Some(table) = table else { return Ok(picture::Settings::DEFAULT) };
+    let (at, settings) = (table.span().start, table.into_inner());
+    let wished = settings.area(camera.width.get(), camera.height.get());
+    match (wished, &camera.source) {
+        // The drawn camera has exactly the mode that is asked for. Others have their own, which may be larger, but
+        // masks that cover all of what is asked for were surely not meant.
+        (Err(unfit), camera::Source::Synthetic)
+        | (Err(unfit @ picture::Unfit::AllMasked { .. }), camera::Source::V4l2 { .. }) => {
+            let reason = format!("{unfit} (camera.width and camera.height ask for this size)");
+            Err(Objection { at, key: "picture".to_owned(), reason })
+        }
+        (Ok(_) | Err(_), _) => Ok(settings),
     }
 }
 

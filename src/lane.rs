@@ -221,6 +221,7 @@ async fn picture_of(
         frame_age_ms: u64::try_from(captured.since(begun.at).as_millis()).unwrap_or(u64::MAX),
         frame,
         still,
+        remark: picture.remark().map(|remark| remark.to_string()),
     });
     Ok(Chosen { picture, captured, at_hand })
 }

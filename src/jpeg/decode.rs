@@ -78,6 +78,11 @@ impl Incoming {
         let dc = i16::try_from(self.track.dc(reader)?).ok()?;
         let [mean, ..] = &mut block;
         *mean = f32::from(dc) * first.step + 1024.0;
+        if scale == Scale::Eighth {
+            skip_ac(reader, &self.track.ac)?;
+            put(&mut self.plane, column, row, idct::eighth(&block));
+            return Some(());
+        }
         read_ac(reader, &self.track.ac, &self.slots, &mut block)?;
         match scale {
             Scale::Full => put(&mut self.plane, column, row, idct::full(&block)),

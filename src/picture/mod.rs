@@ -182,6 +182,22 @@ pub enum Unfit {
     NotCodable(#[from] jpeg::Uncodable),
 }
 
+impl Unfit {
+    /// Whether the settings do not fit the camera's picture, so that no other frame will do either.
+    #[must_use]
+    pub const fn is_by_settings(&self) -> bool {
+        match self {
+            Self::Outside { .. } | Self::AllMasked { .. } => true,
+            Self::Damaged(_)
+            | Self::TooLarge { .. }
+            | Self::Length { .. }
+            | Self::NotDecodable(_)
+            | Self::NotResizable(_)
+            | Self::NotCodable(_) => false,
+        }
+    }
+}
+
 /// The largest picture where no mode was negotiated: 8K UHD, the largest that cameras offer.
 const LARGEST: (u32, u32) = (7_680, 4_320);
 

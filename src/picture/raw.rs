@@ -55,10 +55,14 @@ impl<'a> Raw<'a> {
         let (width, height) = (frame.width, frame.height);
         let (across, down) = (length(width), length(height));
         let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
-        let (luma, blue) = match range {
-            RawRange::Limited => (full_range(16, 219, 0), full_range(128, 224, 128)),
-            RawRange::Full => (full_range(0, 255, 0), full_range(0, 255, 0)),
+        let is_full = match range {
+            RawRange::Driver => frame.full_range,
+            RawRange::Limited => false,
+            RawRange::Full => true,
         };
+        let as_it_is = full_range(0, 255, 0);
+        let (luma, blue) =
+            if is_full { (as_it_is, as_it_is) } else { (full_range(16, 219, 0), full_range(128, 224, 128)) };
         let luma = Kind { start: 0, step: 1, stride: across, width, height, values: luma };
         let blue = Kind { start: 1, step: 4, stride: 0, width: half_width, height, values: blue };
         let red = |blue: &Kind, apart| Kind { start: blue.start.saturating_add(apart), ..blue.clone() };
@@ -75,9 +79,7 @@ impl<'a> Raw<'a> {
                 let needed = start.saturating_add(stride.saturating_mul(length(half_height)));
                 (luma, Some([blue.clone(), red(&blue, 1)]), needed)
             }
-            PixelFormat::Grey => {
-                (Kind { values: full_range(0, 255, 0), ..luma }, None, across.saturating_mul(down))
-            }
+            PixelFormat::Grey => (Kind { values: as_it_is, ..luma }, None, across.saturating_mul(down)),
             PixelFormat::Jpeg => {
                 return Err(Unfit::NotDecodable("a JPEG frame has no raw samples".to_owned()));
             }

@@ -149,6 +149,9 @@ impl Visit {
             tokio::time::sleep(self.shared.options.delay).await;
         }
         let answer = self.refusal(&head.headers).unwrap_or_else(|| recognise(&body, &mut received));
+        if !self.shared.options.pictures {
+            received.file = Vec::new();
+        }
         match self.spoil(fault, answer).await {
             Ok(answer) => Ok(self.ended(received, answer)),
             Err(taken_over) => {
@@ -257,6 +260,7 @@ impl Visit {
             weight_grams: None,
             idempotency_key: None,
             picture: (0, 0, 0),
+            file: Vec::new(),
             remarks: Vec::new(),
         }
     }
@@ -300,6 +304,7 @@ fn recognise(body: &[u8], received: &mut Received) -> Response<Full<Bytes>> {
     received.capture_time = request.capture_time;
     received.weight_grams = request.weight_grams;
     received.picture = request.picture;
+    received.file = request.file;
     received.remarks = request.warnings;
     say(StatusCode::OK, &answer)
 }

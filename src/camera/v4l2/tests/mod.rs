@@ -1,6 +1,7 @@
 //! The capture loop against a scripted camera.
 
 mod fake;
+mod weighings;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -286,11 +287,13 @@ fn raw_frames_lose_the_padding_of_their_rows_and_must_be_complete() {
     stage.driver.wish.width = 32;
     stage.driver.wish.height = 16;
     stage.world.format.set(FourCc(*b"YUYV"));
+    stage.world.full_range.set(true);
     stage.run();
     let frames = stage.frames();
     assert_eq!(frames.len(), 1);
     let expected: Vec<u8> = (0..16_u8).flat_map(|row| [row; 64]).collect();
     assert_eq!((frames[0].format, &frames[0].bytes), (PixelFormat::Yuyv, &expected));
+    assert!(frames[0].full_range);
     assert_eq!(stage.counts().wrong_size, 1);
 }
 
