@@ -10,11 +10,15 @@
 #
 # It picks the standard library and the linker by what is there, and says what it picked. To decide yourself:
 #     STD=installed|rustup|rust-src|debian    LINKER=gcc|zig    GLIBC=2.31 (zig only)
+# A package is for boxes that are older than this machine, so --deb links by zig, which makes a binary for glibc 2.31;
+# where zig cannot be had it is gcc, and the binary wants this machine's glibc. Without --deb it is the other way round:
+# gcc is there at once, and zig is fetched only where there is none.
 # What it has to fetch lies under target/cross; deleting that folder undoes everything.
 set -eu
 
 ZIGBUILD=0.24.0 # the Python package cargo-zigbuild, which brings zig
 CARGO_DEB=3.8.0
+FLOOR=2.31 # Debian 11, Raspberry Pi OS 11, Ubuntu 20.04
 
 fail() {
     echo "build.sh: $*" >&2
@@ -45,14 +49,23 @@ done
 archs=${archs:-arm64}
 
 cd "$(dirname "$0")/.."
+
+# What is missing is said before anything is made or fetched, and not after minutes of compiling.
 for tool in cargo rustc cc; do
     command -v $tool >/dev/null ||
         fail "$tool is missing; install Rust (rustup, or your distribution's rustc and cargo) and a C compiler (gcc)"
 done
+[ -z "$deb" ] || command -v dpkg-deb >/dev/null ||
+    fail "dpkg-deb is missing, which --deb needs; run: apt-get install dpkg, or leave --deb out"
 work=${CARGO_TARGET_DIR:-$PWD/target}/cross
-mkdir -p "$work"
-[ "$(df -Pk "$work" | awk 'NR == 2 { print $4 }')" -gt 2500000 ] ||
+there=$work
+while [ ! -d "$there" ]; do
+    there=$(dirname "$there")
+done
+free=$(df -Pk "$there" | awk 'NR == 2 { print $4 }')
+[ "${free:-0}" -gt 2500000 ] ||
     fail "less than 2.5 GB are free for $work; free some, or point CARGO_TARGET_DIR elsewhere"
+mkdir -p "$work" 2>/dev/null || fail "$work cannot be made; make its parent writable, or point CARGO_TARGET_DIR elsewhere"
 release=$(rustc -V | cut -d ' ' -f 2)
 host=$(rustc -vV | sed -n 's/^host: //p')
 part=''
@@ -157,32 +170,42 @@ fetch_zig() {
     command -v python3 >/dev/null || return 1
     part=$work/venv
     rm -rf "$part"
-    python3 -m venv "$part" >"$work/zig.log" 2>&1 &&
-        "$part/bin/pip" install --quiet "cargo-zigbuild==$ZIGBUILD" >>"$work/zig.log" 2>&1 || return 1
-    touch "$part/done"
+    if python3 -m venv "$part" >"$work/zig.log" 2>&1 &&
+        "$part/bin/pip" install --quiet "cargo-zigbuild==$ZIGBUILD" >>"$work/zig.log" 2>&1; then
+        touch "$part/done"
+        part=''
+        return
+    fi
+    rm -rf "$part"
     part=''
+    return 1
+}
+
+by_gcc() {
+    gcc=$triplet-gcc
+    command -v "$gcc" >/dev/null || return 1
+    linker=$gcc
+    # A static file is linked with musl's own start files; gcc only compiles the C files of the TLS library and SQLite.
+    [ $libc = gnu ] || linker=rust-lld
+    export "CARGO_TARGET_${large}_LINKER=$linker" "CC_$small=$gcc" "AR_$small=$triplet-ar"
+}
+
+by_zig() {
+    fetch_zig || return 1
+    linker=zig
 }
 
 pick_linker() {
-    gcc=$triplet-gcc
-    case ${LINKER:-any} in any | gcc)
-        if command -v "$gcc" >/dev/null; then
-            linker=$gcc
-            # A static file is linked with musl's own start files; gcc only compiles the few C files of the TLS library.
-            [ $libc = gnu ] || linker=rust-lld
-            export "CARGO_TARGET_${large}_LINKER=$linker" "CC_$small=$gcc" "AR_$small=$triplet-ar"
-            return
-        fi
-        ;;
-    esac
-    case ${LINKER:-any} in any | zig)
-        if fetch_zig; then
-            linker=zig
-            return
-        fi
-        ;;
-    esac
-    fail "no linker for $target; run: apt-get install gcc-$(echo "$triplet" | tr _ -) (or install python3-venv, and zig is fetched)"
+    order='gcc zig'
+    [ -z "$deb" ] || order='zig gcc'
+    for each in ${LINKER:-$order}; do
+        case $each in
+        gcc) by_gcc && return ;;
+        zig) by_zig && return ;;
+        *) fail "LINKER=$each is not known; expected gcc or zig" ;;
+        esac
+    done
+    fail "no linker for $target; run: apt-get install gcc-$(echo "$triplet" | tr _ -) (or install python3-venv, and zig is fetched from the Python registry; $work/zig.log says why it was not)"
 }
 
 # build|test, further arguments
@@ -204,19 +227,23 @@ cargo_for() {
     fi
 }
 
+# The highest version among the symbols that the binary takes from the box's glibc.
 glibc_needed() {
     LC_ALL=C grep -ao 'GLIBC_2\.[0-9]*' "$1" | sort -Vu | tail -n 1 | sed s/GLIBC_//
 }
 
 # --- tests on another processor
+find_emulator() {
+    for emulator in $qemu-static $qemu; do
+        command -v "$emulator" >/dev/null && return
+    done
+    fail "qemu-user is missing, which runs the tests for $1; run: apt-get install qemu-user-static"
+}
+
 pick_runner() {
     skipped=''
     [ "$target" != "$host" ] || return 0
-    for emulator in $qemu-static $qemu; do
-        command -v "$emulator" >/dev/null && break
-        emulator=''
-    done
-    [ -n "$emulator" ] || fail "qemu-user is missing, which runs the tests for $1; run: apt-get install qemu-user-static"
+    find_emulator "$1"
     runner=$emulator
     # A libc of the other processor that is installed on this machine is found without help. Pointing at a second one
     # would mix the loader of one with the library of the other, and the first thread would hang.
@@ -262,7 +289,6 @@ fetch_cargo_deb() {
 }
 
 make_deb() {
-    command -v dpkg-deb >/dev/null || fail "dpkg-deb is missing, which --deb needs; run: apt-get install dpkg, or leave --deb out"
     fetch_cargo_deb
     part=$work/deb
     rm -rf "$part"
@@ -288,6 +314,7 @@ make_deb() {
 for arch in $archs; do
     name_parts "$arch"
     say "$arch: $target, Rust $release"
+    [ -z "$test" ] || [ "$target" = "$host" ] || find_emulator "$arch"
     pick_linker
     pick_std
     echo "   standard library: $std"
@@ -296,6 +323,9 @@ for arch in $archs; do
     binary=${CARGO_TARGET_DIR:-target}/$target/release/scalecam
     glibc=$(glibc_needed "$binary")
     echo "   binary: $binary, $(wc -c <"$binary") bytes, needs $([ -n "$glibc" ] && echo "glibc $glibc" || echo "no libc (static)")"
+    if [ -n "$glibc" ] && [ "$(printf '%s\n' "$FLOOR" "${glibc:-0}" | sort -V | tail -n 1)" != $FLOOR ]; then
+        echo "   note: that is newer than $FLOOR, so it starts on systems like this machine's and on later ones only; LINKER=zig asks for less"
+    fi
     if [ -n "$test" ]; then
         pick_runner "$arch"
         # shellcheck disable=SC2086  # a list of words

@@ -44,7 +44,7 @@ pub enum CannotStart {
     #[error("device.id is not set, and this machine tells no serial number to use instead: set device.id")]
     NoDeviceId,
     /// The trust root in the settings cannot be used.
-    #[error("recognition.ca_file: {0}")]
+    #[error(transparent)]
     Trust(#[from] NoTrust),
     /// The practice scale in the settings cannot be made.
     #[error("scale.port: {0}")]

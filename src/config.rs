@@ -208,8 +208,7 @@ struct Tables {
     trigger: TriggerTable,
     camera: camera::Settings,
     picture: Option<Spanned<picture::Settings>>,
-    #[serde(default)]
-    recognition: recognition::Settings,
+    recognition: Option<Spanned<recognition::Settings>>,
     #[serde(default)]
     reports: recognition::reports::Settings,
     #[serde(default)]
@@ -280,6 +279,12 @@ impl Tables {
         }
         let (picture, mut camera) = (picture(self.picture, &self.camera)?, self.camera);
         camera.choice.region = picture.region.map(picture::Area::rect);
+        let place = self.recognition.as_ref().map_or(0, |table| table.span().start);
+        let recognition = self.recognition.map(Spanned::into_inner).unwrap_or_default();
+        if let Some((setting, why)) = recognition.objection() {
+            let key = format!("recognition.{setting}");
+            return Err(Objection { at: place, key, reason: why.to_owned() });
+        }
         Ok(Config {
             device_id: self.device.id.map(|id| id.0),
             scale,
@@ -290,7 +295,7 @@ impl Tables {
             },
             camera,
             picture,
-            recognition: self.recognition,
+            recognition,
             reports: self.reports,
             sinks: self.sink.into_iter().map(Spanned::into_inner).collect(),
             products: Arc::new(self.products),

@@ -39,6 +39,18 @@ fn is_a_serial(text: &str) -> bool {
     plain && !BLANKS.contains(&text.to_ascii_lowercase().as_str()) && text.chars().any(|c| c != '0')
 }
 
+/// Keeps memory out of core files and out of the reach of other processes of the same user: it holds the key and
+/// pictures. The unit's `LimitCORE=0` does not stop a kernel that pipes cores to a program; this does.
+pub fn hide_memory() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let hidden =
+        set_dumpable_behavior(DumpableBehavior::NotDumpable).and_then(|()| setrlimit(Resource::Core, none));
+    if let Err(error) = hidden {
+        tracing::warn!("a core file of this process would hold the key, and cannot be forbidden: {error}");
+    }
+}
+
 /// Sends the log to standard error. `SCALECAM_LOG` chooses what is logged (`debug`, `scalecam::lane=trace`).
 /// Under the journal each line carries its priority.
 pub fn log() {

@@ -49,7 +49,7 @@ async fn every_fault_of_the_service_has_its_kind_and_the_session_goes_on() {
         (Fault::WebPage, "not_understood", "web page"),
         (Fault::Truncate, "unreachable", "broke before the answer was complete"),
         (Fault::Endless, "not_understood", "longer than 256 KB"),
-        (Fault::Redirect, "redirected", "https://elsewhere.example"),
+        ("redirect".parse().unwrap(), "redirected", "https://elsewhere.example"),
         (Fault::Status(401, None), "refused", "does not accept the API key (401: practice fault 401)"),
         (Fault::Status(403, None), "refused", "does not accept the API key"),
         (Fault::Status(413, None), "refused", "(413: practice fault 413)"),
@@ -121,6 +121,7 @@ async fn certificates_that_prove_nothing_are_refused_with_the_reason() {
         (Certificate::Expired, "has expired"),
         (Certificate::NotYetValid, "not valid yet"),
         (Certificate::WrongName, "made out to another name"),
+        (Certificate::SelfSigned, "nobody whom this machine trusts"),
         (Certificate::UnknownAuthority, "nobody whom this machine trusts"),
     ] {
         let bench = Bench::new(Options { certificate, ..Options::default() }).await;

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::{Exit, give, runtime, say};
 use crate::practice::scale::{Fault as CableFault, Options as ScaleOptions, Pace, PracticeScale, Programme};
-use crate::practice::service::{Certificate, Fault, Options as ServiceOptions, Received, Service};
+use crate::practice::service::{
+    Certificate, Fault, Options as ServiceOptions, Order, Received, Report, Service,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -18,6 +21,9 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Part {
     /// A recognition service over real TLS on this machine.
+    ///
+    /// While it runs it takes orders on standard input, one a line: faults FAULT,… and report-faults FAULT,… for
+    /// the requests to come, certificate KIND, delay-ms MS, idle-s S (or never).
     Service(ServiceArguments),
     /// A scale on a pseudo-terminal; its events go to standard output, one JSON line each.
     Scale(ScaleArguments),
@@ -43,9 +49,12 @@ struct ServiceArguments {
     /// What goes wrong with the recognitions to come, one each, in order (hang, reset, status:503, …)
     #[arg(long, value_name = "FAULT", value_delimiter = ',')]
     faults: Vec<Fault>,
-    /// The certificate it shows: good, expired, not-yet-valid, wrong-name, unknown-authority
-    #[arg(long, default_value = "good", value_parser = certificate)]
+    /// The certificate it shows: good, expired, not-yet-valid, wrong-name, self-signed, unknown-authority
+    #[arg(long, value_name = "KIND", default_value = "good")]
     certificate: Certificate,
+    /// Wants a certificate from its clients, and writes one with its key to this file
+    #[arg(long, value_name = "FILE")]
+    client_file: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +68,9 @@ struct ScaleArguments {
     /// The same seed gives the same customers
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many times as quick as an unhurried self-checkout its customers are
+    #[arg(long, value_name = "TIMES", default_value_t = 1)]
+    hurry: u32,
     /// What is wrong with its cable: see the message for an unknown word
     #[arg(long, value_name = "FAULT", value_delimiter = ',')]
     faults: Vec<String>,
@@ -84,6 +96,7 @@ async fn service(arguments: &ServiceArguments) -> Result<(), Exit> {
         port: arguments.port,
         api_key,
         certificate: arguments.certificate,
+        client_certificate: arguments.client_file.is_some(),
         delay: Duration::from_millis(arguments.delay_ms),
         idle: arguments.idle_s.map(Duration::from_secs),
         faults: arguments.faults.clone(),
@@ -92,14 +105,20 @@ async fn service(arguments: &ServiceArguments) -> Result<(), Exit> {
     let service = Service::start(options).await.map_err(Exit::unavailable)?;
     std::fs::write(&arguments.ca_file, service.ca_pem())
         .map_err(|error| Exit::failed(format!("{}: {error}", arguments.ca_file.display())))?;
+    if let Some(file) = &arguments.client_file {
+        let pem = service.client_pem().map_err(Exit::unavailable)?;
+        std::fs::write(file, pem).map_err(|error| Exit::failed(format!("{}: {error}", file.display())))?;
+    }
     let ready = serde_json::json!({"practice": true, "url": service.url(), "ca_file": arguments.ca_file});
     give(&ready.to_string())?;
     say("PRACTICE service: it recognises nothing, it answers by the weight; end it with Ctrl-C");
     let mut counters = service.watch();
     let mut end = End::listen()?;
+    let mut orders = orders()?;
     loop {
         tokio::select! {
             () = end.wait() => return Ok(()),
+            Some(line) = orders.recv() => obey(&service, &line),
             changed = counters.changed() => {
                 if changed.is_err() {
                     return Ok(());
@@ -107,8 +126,37 @@ async fn service(arguments: &ServiceArguments) -> Result<(), Exit> {
                 for request in service.take_requests() {
                     give(&heard(&request))?;
                 }
+                for report in service.take_reports() {
+                    give(&reported(&report))?;
+                }
             }
         }
+    }
+}
+
+/// The lines of standard input, by a thread of its own: it waits for them longer than the command may live.
+fn orders() -> Result<mpsc::Receiver<String>, Exit> {
+    // whoever gives orders quicker than they are obeyed waits
+    let (line, lines) = mpsc::channel(1);
+    let read = move || {
+        for each in std::io::stdin().lines().map_while(Result::ok) {
+            if line.blocking_send(each).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("orders".to_owned()).spawn(read).map_err(Exit::failed)?;
+    Ok(lines)
+}
+
+fn obey(service: &Service, line: &str) {
+    if line.trim().is_empty() {
+        return;
+    }
+    match line.parse::<Order>().map(|order| service.obey(order)) {
+        Ok(Ok(())) => say(format_args!("done: {}", line.trim())),
+        Ok(Err(unable)) => say(unable),
+        Err(unknown) => say(unknown),
     }
 }
 
@@ -131,6 +179,20 @@ fn heard(request: &Received) -> String {
     .to_string()
 }
 
+/// One line of JSON for a report that the service heard.
+fn reported(report: &Report) -> String {
+    let body = serde_json::from_str::<serde_json::Value>(&report.body)
+        .unwrap_or_else(|_| report.body.clone().into());
+    serde_json::json!({
+        "practice": true,
+        "report": report.path,
+        "status": report.status,
+        "key": report.idempotency_key,
+        "body": body,
+    })
+    .to_string()
+}
+
 async fn scale(arguments: &ScaleArguments) -> Result<(), Exit> {
     let faults = arguments
         .faults
@@ -139,7 +201,7 @@ async fn scale(arguments: &ScaleArguments) -> Result<(), Exit> {
         .collect::<Result<Vec<_>, _>>()?;
     let options = ScaleOptions {
         seed: arguments.seed,
-        programme: Some(Programme::endless(arguments.seed, Pace::default())),
+        programme: Some(Programme::endless(arguments.seed, Pace::default().faster(arguments.hurry))),
         faults,
         link: arguments.link.clone(),
         ..ScaleOptions::new(&arguments.protocol)
@@ -182,15 +244,4 @@ impl End {
             _ = self.terminate.recv() => {}
         }
     }
-}
-
-fn certificate(name: &str) -> Result<Certificate, &'static str> {
-    Ok(match name {
-        "good" => Certificate::Good,
-        "expired" => Certificate::Expired,
-        "not-yet-valid" => Certificate::NotYetValid,
-        "wrong-name" => Certificate::WrongName,
-        "unknown-authority" => Certificate::UnknownAuthority,
-        _ => return Err("expected good, expired, not-yet-valid, wrong-name or unknown-authority"),
-    })
 }

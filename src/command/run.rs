@@ -13,7 +13,7 @@ use super::{Exit, runtime};
 use crate::agent::{Agent, CannotStart};
 use crate::config::Config;
 use crate::control::Control;
-use crate::host::{log, notify, watchdog};
+use crate::host::{hide_memory, log, notify, watchdog};
 use crate::lane::Ask;
 use crate::stamp::Clock;
 
@@ -27,6 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(super) fn run(file: &Path) -> Result<(), Exit> {
     let config = Config::read(file).map_err(Exit::bad_settings)?;
     log();
+    hide_memory();
     let runtime = runtime()?;
     let served = runtime.block_on(serve(file, config));
     // A sink that is stuck in the kernel must not hold the process.

@@ -44,8 +44,19 @@ pub enum Failure {
         /// What is wrong with the certificate or the handshake, and what to do.
         why: String,
     },
+    /// The proxy on the way does not let anybody through.
+    #[error("the proxy {proxy} does not open a way to the service: {why}")]
+    Proxy {
+        /// The proxy's host and port.
+        proxy: String,
+        /// Its answer, and what to do.
+        why: String,
+    },
     /// The service does not accept the key.
-    #[error("the service does not accept the API key ({status}{}); put the right one into its file", said(.message.as_deref()))]
+    #[error(
+        "the service does not accept the API key ({status}{}); put the right one into its file and restart the service",
+        said(.message.as_deref())
+    )]
     KeyRefused {
         /// 401 or 403.
         status: u16,
@@ -123,6 +134,7 @@ impl Failure {
             Self::Unreachable { .. } | Self::Broken { .. } => "unreachable",
             Self::Clock { .. } => "clock",
             Self::Tls { .. } => "tls",
+            Self::Proxy { .. } => "proxy",
             Self::KeyRefused { .. } | Self::Refused { .. } => "refused",
             Self::Redirected { .. } => "redirected",
             Self::Throttled { .. } => "throttled",
@@ -152,6 +164,7 @@ impl Failure {
             | Self::Paused { .. } => true,
             Self::NoKey(_)
             | Self::Tls { .. }
+            | Self::Proxy { .. }
             | Self::KeyRefused { .. }
             | Self::Refused { .. }
             | Self::Redirected { .. }

@@ -57,18 +57,21 @@ pub(super) fn of_status(
     }
 }
 
-/// Reads `Retry-After`: seconds, or a date.
+/// Whatever a service asks for, nobody waits longer: the numbers come from outside and must not overflow.
+pub(super) const LONGEST: Duration = Duration::from_hours(24);
+
+/// Reads `Retry-After`: seconds, or a date; a day at most.
 pub(super) fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST));
     }
     let date = DateTime::parse_from_rfc2822(text).ok()?;
-    Some((date.to_utc() - now).to_std().unwrap_or(Duration::ZERO))
+    Some((date.to_utc() - now).to_std().unwrap_or(Duration::ZERO).min(LONGEST))
 }
 
 /// Looks for an error of one kind among the causes, also where an I/O error carries it inside.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
@@ -85,6 +88,9 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 
 /// The first cause, which is the one that says something.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return readable(&trust::explain(tls));
+    }
     let mut last = error;
     while let Some(cause) = last.source() {
         last = cause;
@@ -104,6 +110,9 @@ mod tests {
         assert_eq!(retry_after("Wed, 18 Nov 2026 11:06:30 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
         assert_eq!(retry_after("-3", now), None);
+        assert_eq!(retry_after("18446744073709551615", now), Some(LONGEST));
+        assert_eq!(retry_after("99999999999999999999999", now), None);
+        assert_eq!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT", now), Some(LONGEST));
     }
 
     #[test]

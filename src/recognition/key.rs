@@ -71,6 +71,15 @@ pub enum NoKey {
         /// The file of the settings.
         path: PathBuf,
     },
+    /// The service manager hands the key over when it starts the service, and there was none then.
+    #[error(
+        "there was no API key when the service started: write the key from the service's contract into {}, then \
+         restart the service, which hands it over anew", .path.display()
+    )]
+    NotHandedOver {
+        /// The file of the settings.
+        path: PathBuf,
+    },
     /// The file is there and holds no key yet.
     #[error("there is no API key: {} is empty or says \"unset\"; write the key into it", .path.display())]
     Unset {
@@ -98,7 +107,7 @@ pub enum NoKey {
 /// Where the key is read from, at start, on reload and once more when the service refuses it.
 #[derive(Clone, Debug)]
 pub struct KeySource {
-    credential: Option<PathBuf>,
+    credentials: Option<PathBuf>,
     file: PathBuf,
 }
 
@@ -106,7 +115,7 @@ impl KeySource {
     /// The systemd credential `api-key` in `credentials` first, else the file of the settings.
     #[must_use]
     pub fn new(credentials: Option<&Path>, file: PathBuf) -> Self {
-        Self { credential: credentials.map(|folder| folder.join(CREDENTIAL)), file }
+        Self { credentials: credentials.map(Path::to_owned), file }
     }
 
     /// The same, with the folder of credentials that systemd names in the environment.
@@ -116,10 +125,23 @@ impl KeySource {
         Self::new(folder.as_deref(), file)
     }
 
-    /// Reads the key. A credential that is missing or says `unset` leaves the word to the file.
+    /// Where another credential stands, if there is one of that name.
+    pub(super) fn credential(&self, name: &str) -> Option<PathBuf> {
+        self.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| path.exists())
+    }
+
+    /// Reads the key. A credential that is missing or says `unset` leaves the word to the file. Where there is a
+    /// place for the credential, the file is as a rule not for this program to read: then what is wrong is that
+    /// there was no key at the start.
     pub fn read(&self) -> Result<ApiKey, NoKey> {
-        match self.credential.as_deref().map(read) {
-            None | Some(Err(NoKey::Missing { .. } | NoKey::Unset { .. })) => read(&self.file),
+        match self.credentials.as_ref().map(|folder| read(&folder.join(CREDENTIAL))) {
+            None => read(&self.file),
+            Some(Err(NoKey::Missing { .. } | NoKey::Unset { .. })) => match read(&self.file) {
+                Err(NoKey::Missing { .. } | NoKey::Unset { .. } | NoKey::Unreadable { .. }) => {
+                    Err(NoKey::NotHandedOver { path: self.file.clone() })
+                }
+                found => found,
+            },
             Some(found) => found,
         }
     }
@@ -175,6 +197,20 @@ mod tests {
         assert_eq!(key(Some(files.path())), ApiKey::new("from-file").unwrap(), "unset leaves it to the file");
         let empty = folder(&[]);
         assert_eq!(key(Some(empty.path())), ApiKey::new("from-file").unwrap());
+    }
+
+    #[test]
+    fn a_key_that_was_not_there_at_the_start_needs_a_restart() {
+        let credentials = folder(&[("api-key", b"unset\n")]);
+        let files = folder(&[("unset", b"unset\n")]);
+        // a folder stands for whatever exists and may not be read
+        for name in ["absent", "unset", ""] {
+            let file = files.path().join(name);
+            let without = KeySource::new(Some(credentials.path()), file.clone()).read().unwrap_err();
+            assert_eq!(without, NoKey::NotHandedOver { path: file.clone() });
+            let said = without.to_string();
+            assert!(said.contains("restart the service") && said.contains(file.to_str().unwrap()), "{said}");
+        }
     }
 
     #[test]

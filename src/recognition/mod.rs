@@ -7,9 +7,11 @@
 mod answer;
 mod failure;
 mod fault;
+mod identity;
 mod key;
 pub mod reports;
 mod request;
+mod route;
 mod session;
 mod settings;
 mod trust;
@@ -18,6 +20,7 @@ pub use answer::{Bag, Candidate, Name, Number, ProductRecognition, Recognition, 
 pub use failure::Failure;
 pub use key::{ApiKey, KeySource, NoKey};
 pub use request::{About, BodyBuilder, decimal_grams};
+pub use route::{ProxyUrl, Straight};
 pub use session::{Attempted, Facts, Late, Session, State, Tally, window_kept};
 pub use settings::{
     CameraType, DeadlineMs, MaxOptions, NotAServiceUrl, Refresh, RefreshMinutes, RefreshRequests, ResponseMs,

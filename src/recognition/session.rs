@@ -12,12 +12,14 @@
 mod courier;
 mod dial;
 mod flight;
+mod hop;
 mod keeper;
 mod line;
 mod manners;
 mod meter;
 mod policy;
 mod shelf;
+mod tunnel;
 mod watchdog;
 
 pub(super) use courier::Courier;
@@ -34,6 +36,8 @@ use hyper::{Method, Request};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::failure::Failure;
+use super::fault;
+use super::identity::{self, ProxyUser};
 use super::key::{ApiKey, KeySource, NoKey};
 use super::settings::Settings;
 use super::trust::{self, NoTrust};
@@ -84,6 +88,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     tls: rustls::ClientConfig,
+    user: Option<ProxyUser>,
     source: KeySource,
     key: Mutex<Result<ApiKey, NoKey>>,
     dialer: Dialer,
@@ -107,26 +112,31 @@ impl Session {
     ///
     /// Proxies of the environment are not used: the way to the service is what the settings say.
     pub fn open(settings: Settings, source: KeySource, clock: Clock) -> Result<Self, NoTrust> {
-        let tls = trust::client_config(settings.ca_file.as_deref(), settings.session.http2, &clock)?;
+        let tls = trust::client_config(&settings, &source, &clock)?;
+        let user = identity::proxy_user(&settings, &source)?;
         let wake = Arc::new(Notify::new());
-        let dialer = Dialer::new(&settings.url, tls.clone(), clock.clone(), Arc::clone(&wake))?;
+        let dialer = Dialer::new(&settings, user.clone(), &tls, clock.clone(), Arc::clone(&wake))?;
         let (late, fetched) = mpsc::channel(LATE_KEPT);
-        if window_kept() == Some(false) {
-            tracing::info!(
-                "the kernel shrinks the window of an idle connection ({SLOW_START} is 1): a request after a \
-                 pause takes about three round trips longer than it has to"
-            );
-        }
+        tell_window();
+        let key = source.read();
+        let state = match &key {
+            Ok(_) => State::Starting,
+            Err(no_key) => {
+                tracing::error!("{no_key}");
+                State::NoKey(no_key.clone())
+            }
+        };
         let inner = Arc::new(Inner {
-            key: Mutex::new(source.read()),
-            shelf: Shelf::new(wake),
+            key: Mutex::new(key),
+            shelf: Shelf::new(wake, settings.url.authority()),
             manners: Mutex::default(),
-            state: watch::Sender::new(State::Starting),
+            state: watch::Sender::new(state),
             late_at_once: Arc::new(Semaphore::new(LATE_AT_ONCE)),
             flights: watch::Sender::default(),
             settings,
             clock,
             tls,
+            user,
             source,
             dialer,
             late,
@@ -190,6 +200,22 @@ pub fn window_kept() -> Option<bool> {
     Some(text.trim() == "0")
 }
 
+/// Tells whether the window is kept, and what it costs where it is not.
+fn tell_window() {
+    match window_kept() {
+        Some(true) => {
+            tracing::info!("the kernel keeps the window of an idle connection: a pause costs nothing");
+        }
+        Some(false) => tracing::info!(
+            "the kernel shrinks the window of an idle connection ({SLOW_START} is 1): after a pause a picture takes \
+             up to three round trips longer; the package's sysctl.d/60-scalecam.conf keeps it"
+        ),
+        None => {
+            tracing::info!("whether the kernel keeps the window of an idle connection cannot be read here");
+        }
+    }
+}
+
 impl Inner {
     /// A request below the base address, with everything that every request carries.
     fn request(&self, method: Method, below: &str, http2: bool, body: Full<Bytes>) -> Request<Full<Bytes>> {
@@ -218,7 +244,7 @@ impl Inner {
         let text = reply.headers.get("keep-alive").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let seconds = text.split(',').find_map(|part| part.trim().strip_prefix("timeout=")?.parse().ok());
         if let Some(seconds) = seconds {
-            self.shelf.announced(Duration::from_secs(seconds));
+            self.shelf.announced(Duration::from_secs(seconds).min(fault::LONGEST));
         }
     }
 
@@ -253,9 +279,12 @@ impl Inner {
                 | Failure::Broken { .. }
                 | Failure::Clock { .. }
                 | Failure::Tls { .. }
+                | Failure::Proxy { .. }
                 | Failure::Deadline { .. }),
             ) => State::Unreachable(failure.clone()),
         };
+        // without a key the rest does not matter: somebody must put one there
+        let next = lock(&self.key).as_ref().err().cloned().map_or(next, State::NoKey);
         self.state.send_if_modified(|state| {
             let news = std::mem::discriminant(state) != std::mem::discriminant(&next);
             if news {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::de::{self, Deserializer, Unexpected};
 use serde::{Deserialize, Serialize};
 
+use super::route::{ProxyUrl, Straight, proxy_or_none};
 use crate::bounded::Bounded;
 
 /// The versioned base: the address without a version is frozen at an older model for legacy customers.
@@ -39,6 +40,24 @@ pub struct Settings {
     /// One more trust root, as PEM; empty = none.
     #[serde(deserialize_with = "path_or_none")]
     pub ca_file: Option<PathBuf>,
+    /// The certificate by which this machine proves who it is, as PEM; empty = none.
+    #[serde(deserialize_with = "path_or_none")]
+    pub client_certificate_file: Option<PathBuf>,
+    /// The key that belongs to it, as PEM, unless the systemd credential `client-key` holds it; empty = in the
+    /// certificate's file.
+    #[serde(deserialize_with = "path_or_none")]
+    pub client_key_file: Option<PathBuf>,
+    /// The HTTP proxy on the way to the service; empty = none.
+    #[serde(deserialize_with = "proxy_or_none")]
+    pub proxy: Option<ProxyUrl>,
+    /// The proxy's user name and password, `user:password`, unless the systemd credential `proxy-credentials`
+    /// holds them; empty = it wants none.
+    #[serde(deserialize_with = "path_or_none")]
+    pub proxy_credentials_file: Option<PathBuf>,
+    /// What is reached without the proxy.
+    pub proxy_exclude: Vec<Straight>,
+    /// For practice on this very machine alone: nobody has to prove who they are.
+    pub accept_any_certificate_on_loopback: bool,
     /// From the settled moment to the result, in milliseconds.
     pub deadline_ms: DeadlineMs,
     /// How many products the service may offer; not set = the service's own default (four).
@@ -54,10 +73,50 @@ impl Default for Settings {
             api_key_file: PathBuf::from(API_KEY_FILE),
             camera_type: CameraType(CAMERA_TYPE.to_owned()),
             ca_file: None,
+            client_certificate_file: None,
+            client_key_file: None,
+            proxy: None,
+            proxy_credentials_file: None,
+            proxy_exclude: Vec::new(),
+            accept_any_certificate_on_loopback: false,
             deadline_ms: const { DeadlineMs::new(3_000) },
             max_options: None,
             session: Refresh::default(),
         }
+    }
+}
+
+impl Settings {
+    /// The proxy on the way to the service, if there is one and the service is not excluded from it.
+    #[must_use]
+    pub fn proxy_to_service(&self) -> Option<&ProxyUrl> {
+        let host = self.url.host_and_port().0;
+        self.proxy.as_ref().filter(|_| !self.proxy_exclude.iter().any(|straight| straight.covers(&host)))
+    }
+
+    /// A rule between these settings that is broken: which one, and why.
+    #[must_use]
+    pub fn objection(&self) -> Option<(&'static str, &'static str)> {
+        if self.accept_any_certificate_on_loopback {
+            let name = "accept_any_certificate_on_loopback";
+            if !self.url.is_loopback() {
+                return Some((
+                    name,
+                    "recognition.url does not lead to this machine by its address (127.0.0.1 or [::1]); towards \
+                     anybody else certificates are always checked",
+                ));
+            }
+            if self.proxy_to_service().is_some() {
+                return Some((name, "the way to recognition.url leads through recognition.proxy"));
+            }
+        }
+        if self.client_key_file.is_some() && self.client_certificate_file.is_none() {
+            return Some(("client_key_file", "client_certificate_file is not set"));
+        }
+        if self.proxy_credentials_file.is_some() && self.proxy.is_none() {
+            return Some(("proxy_credentials_file", "proxy is not set"));
+        }
+        None
     }
 }
 
@@ -122,6 +181,12 @@ impl ServiceUrl {
         // an IPv6 address has colons of its own, but stands in brackets
         let (host, port) = split.unwrap_or((authority, 443));
         (host.trim_start_matches('[').trim_end_matches(']').to_owned(), port)
+    }
+
+    /// Whether it names this machine by its address; a name could mean anybody.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.host_and_port().0.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 
     fn split(&self) -> (&str, &str) {
@@ -286,5 +351,30 @@ mod tests {
         let message = read("url = 'https://me:hunter2@h/'").unwrap_err();
         // the parser of the file may quote the line itself; the value named by us is hidden
         assert!(message.contains('…'), "{message}");
+    }
+
+    #[test]
+    fn a_rule_between_settings_that_is_broken_is_named() {
+        let objection = |text: &str| read(text).unwrap().objection();
+        assert_eq!(objection(""), None);
+        let any = "accept_any_certificate_on_loopback = true\n";
+        for (text, setting) in [
+            (any.to_owned(), "accept_any_certificate_on_loopback"),
+            (format!("{any}url = 'https://localhost/'"), "accept_any_certificate_on_loopback"),
+            (
+                format!("{any}url = 'https://127.0.0.1/'\nproxy = 'http://h:1'"),
+                "accept_any_certificate_on_loopback",
+            ),
+            ("client_key_file = '/k'".to_owned(), "client_key_file"),
+            ("proxy_credentials_file = '/k'".to_owned(), "proxy_credentials_file"),
+        ] {
+            assert_eq!(objection(&text).map(|(setting, _)| setting), Some(setting), "{text}");
+        }
+        for text in [
+            "url = 'https://127.0.0.1:1/'",
+            "url = 'https://[::1]/'\nproxy = 'http://h:1'\nproxy_exclude = ['::1']",
+        ] {
+            assert_eq!(objection(&format!("{any}{text}")), None, "{text}");
+        }
     }
 }

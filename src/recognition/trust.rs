@@ -1,15 +1,21 @@
 //! Whom the session trusts: the box's own roots, bundled ones where the box has none, and one more file.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rustls::client::ClientConfig;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::{CertificateError, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{AlertDescription, CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::identity;
+use super::key::KeySource;
+use super::settings::Settings;
 use crate::stamp::{Clock, iso_utc};
 
 /// A clock that shows an earlier time than this was never set: 2026-11-01, just before the first release.
@@ -32,6 +38,16 @@ pub enum NoTrust {
         /// The reason.
         why: String,
     },
+    /// Another file of the settings cannot be used.
+    #[error("recognition.{setting}: {}: {why}", .path.display())]
+    File {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
     /// TLS itself refuses the settings; a fault of this program.
     #[error("TLS cannot be set up: {why}")]
     Setup {
@@ -42,20 +58,44 @@ pub enum NoTrust {
 
 /// The one TLS configuration: every connection shares it, and with it the tickets to resume sessions.
 pub(super) fn client_config(
-    ca_file: Option<&Path>,
-    http2: bool,
+    settings: &Settings,
+    source: &KeySource,
     clock: &Clock,
 ) -> Result<ClientConfig, NoTrust> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_details(provider, Arc::new(WallTime(clock.clone())))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| NoTrust::Setup { why: error.to_string() })?
-        .with_root_certificates(roots(ca_file)?)
-        .with_no_client_auth();
-    let offered: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    let builder =
+        ClientConfig::builder_with_details(Arc::clone(&provider), Arc::new(WallTime(clock.clone())))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(|error| NoTrust::Setup { why: error.to_string() })?;
+    // asked once more: nothing but the check of the settings stands between this and the open network
+    let builder = if settings.accept_any_certificate_on_loopback && settings.objection().is_none() {
+        tracing::warn!(
+            "INSECURE: recognition.accept_any_certificate_on_loopback is set, so nobody on this machine has to \
+             prove that they are the service"
+        );
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnybodyHere(provider)))
+    } else {
+        builder.with_root_certificates(roots(settings.ca_file.as_deref())?)
+    };
+    let mut config = match identity::client(settings, source)? {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| NoTrust::File {
+            setting: "client_certificate_file",
+            path: settings.client_certificate_file.clone().unwrap_or_default(),
+            why: format!("it cannot be used with its key: {error}"),
+        })?,
+    };
+    let offered: &[&[u8]] = if settings.session.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
     config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
     config.max_fragment_size = Some(RECORD);
     Ok(config)
+}
+
+/// The same for those who speak nothing but HTTP/1.1: the reports, and the way to a proxy.
+pub(super) fn for_http1(config: &ClientConfig) -> ClientConfig {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
 }
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, NoTrust> {
@@ -77,6 +117,46 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, NoTrust> {
         return Err(refused("expected PEM text with BEGIN CERTIFICATE".to_owned()));
     }
     Ok(roots)
+}
+
+/// Takes whatever certificate is shown; only ever asked about an address of this machine.
+#[derive(Debug)]
+struct AnybodyHere(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnybodyHere {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let here = matches!(name, ServerName::IpAddress(address) if IpAddr::from(*address).is_loopback());
+        if here { Ok(ServerCertVerified::assertion()) } else { Err(CertificateError::UnknownIssuer.into()) }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 /// The wall time for the certificates' dates.
@@ -115,6 +195,9 @@ pub(super) fn is_not_yet_valid(error: &rustls::Error) -> bool {
 /// What is wrong with the other side's proof, and what to do about it.
 #[must_use]
 pub(super) fn explain(error: &rustls::Error) -> String {
+    if let rustls::Error::AlertReceived(alert) = error {
+        return of_alert(*alert);
+    }
     let rustls::Error::InvalidCertificate(reason) = error else { return error.to_string() };
     let advice = if *reason == CertificateError::UnknownIssuer {
         "nobody whom this machine trusts vouches for its certificate; if a proxy of the shop's own inspects the \
@@ -134,6 +217,26 @@ pub(super) fn explain(error: &rustls::Error) -> String {
     advice.to_owned()
 }
 
+/// What the other side says before it hangs up.
+fn of_alert(alert: AlertDescription) -> String {
+    let about_ours = matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
+    );
+    if alert == AlertDescription::CertificateRequired {
+        "it wants a certificate of this machine: set recognition.client_certificate_file".to_owned()
+    } else if about_ours {
+        format!("it does not accept the certificate in recognition.client_certificate_file ({alert:?})")
+    } else {
+        format!("it ends the handshake ({alert:?})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,11 +248,13 @@ mod tests {
         let broken = folder.path().join("broken.pem");
         std::fs::write(&empty, "no certificate here\n").unwrap();
         std::fs::write(&broken, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        let none = KeySource::new(None, PathBuf::new());
         for path in [&empty, &absent, &broken] {
-            let refused = client_config(Some(path), false, &Clock::system()).unwrap_err();
+            let settings = Settings { ca_file: Some(path.clone()), ..Settings::default() };
+            let refused = client_config(&settings, &none, &Clock::system()).unwrap_err();
             assert!(refused.to_string().contains(path.to_str().unwrap()), "{refused}");
         }
-        let config = client_config(None, false, &Clock::system()).unwrap();
+        let config = client_config(&Settings::default(), &none, &Clock::system()).unwrap();
         assert_eq!(config.alpn_protocols, [b"http/1.1".to_vec()]);
         assert_eq!(config.max_fragment_size, Some(4_096));
     }

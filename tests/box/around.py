@@ -10,6 +10,26 @@ import time
 import tty
 
 
+class Pulse:
+    """Knows when this machine stood still: a thread that wants to wake every 50 ms, and does not."""
+
+    LATE = 0.3
+
+    def __init__(self):
+        self.stood_still = []
+        threading.Thread(target=self.beat, daemon=True, name="pulse").start()
+
+    def beat(self):
+        while True:
+            begin = time.monotonic()
+            time.sleep(0.05)
+            if time.monotonic() - begin > self.LATE:
+                self.stood_still.append(time.monotonic())
+
+    def since(self, when):
+        return sum(each > when for each in self.stood_still)
+
+
 class Program:
     """A practice part as a process; its lines of JSON are kept with the time they came."""
 
@@ -38,9 +58,9 @@ class Program:
 class Scale(Program):
     """The practice scale; its terminal is bridged to a Unix socket, which is the far end of the box's adapter."""
 
-    def __init__(self, program, folder, log, protocol="mt-sics", seed=1):
-        link = os.path.join(folder, "terminal")
-        super().__init__([program, "practice", "scale", "--protocol", protocol, "--seed", str(seed), "--link", link], log)
+    def __init__(self, program, folder, log, name="scale", protocol="mt-sics", seed=1, hurry=2):
+        link = os.path.join(folder, f"{name}.terminal")
+        super().__init__([program, "practice", "scale", "--protocol", protocol, "--seed", str(seed), "--hurry", str(hurry), "--link", link], log)
         end = time.monotonic() + 30
         while not os.path.exists(link) and time.monotonic() < end:
             time.sleep(0.02)
@@ -48,7 +68,7 @@ class Scale(Program):
         tty.setraw(self.terminal)
         self.silent = False  # the cable is in, and nothing comes through
         self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(os.path.join(folder, "scale"))
+        self.server.bind(os.path.join(folder, name))
         self.server.listen(1)
         threading.Thread(target=self.accept, daemon=True, name="cable").start()
 
@@ -95,6 +115,11 @@ class Service(Program):
             time.sleep(0.02)
         # by name: the box resolves it to its gateway, which is this machine
         self.url = self.since()[0]["url"].replace("127.0.0.1", "localhost")
+        self.port = int(self.url.split(":")[2].split("/")[0])
 
     def requests(self):
         return [event for event in self.since() if "weighing" in event]
+
+    def reports(self):
+        """Those that it took, in their order."""
+        return [event for event in self.since() if "report" in event and event["status"] == 200]

@@ -24,20 +24,36 @@ def interval(fps):
     return 10_000_000 // fps
 
 
-def frame_descriptor(kind, index, width, height, bits):
+def frame_descriptor(kind, index, width, height, fps):
     size = width * height * 2
-    return struct.pack("<BBBBBHHIIIIBI", 30, 0x24, kind, index, 0, width, height, size * 8, size * 8 * 30, size,
-                       interval(30), 1, interval(30))
+    return struct.pack("<BBBBBHHIIIIBI", 30, 0x24, kind, index, 0, width, height, size * 8, size * 8 * fps, size,
+                       interval(fps), 1, interval(fps))
 
 
-def configuration(modes):
-    """The configuration descriptor: MJPEG and YUYV, each in every mode."""
+def without_tables(picture):
+    """The same JPEG file without its Huffman tables, as many webcams send it."""
+    kept, at = picture[:2], 2
+    while picture[at + 1] != 0xDA:
+        length = 2 + int.from_bytes(picture[at + 2:at + 4], "big")
+        if picture[at + 1] != 0xC4:
+            kept += picture[at:at + length]
+        at += length
+    return kept + picture[at:]
+
+
+def configuration(forms, modes, fps):
+    """The configuration descriptor: each of the forms ("mjpeg", "yuyv") in every mode."""
     colours = bytes([6, 0x24, 0x0D, 1, 1, 4])
-    mjpeg = bytes([11, 0x24, 6, 1, len(modes), 0, 1, 0, 0, 0, 0])
-    yuyv = bytes([27, 0x24, 4, 2, len(modes)]) + YUY2 + bytes([16, 1, 0, 0, 0, 0])
-    formats = mjpeg + b"".join(frame_descriptor(7, n + 1, w, h, 8) for n, (w, h) in enumerate(modes)) + colours
-    formats += yuyv + b"".join(frame_descriptor(5, n + 1, w, h, 16) for n, (w, h) in enumerate(modes)) + colours
-    head = struct.pack("<BBBBHBBBBBBBBB", 15, 0x24, 1, 2, 15 + len(formats), 0x81, 0, 2, 0, 0, 0, 1, 0, 0)
+    formats = b""
+    for index, form in enumerate(forms, 1):
+        kind = 7 if form == "mjpeg" else 5
+        if form == "mjpeg":
+            formats += bytes([11, 0x24, 6, index, len(modes), 0, 1, 0, 0, 0, 0])
+        else:
+            formats += bytes([27, 0x24, 4, index, len(modes)]) + YUY2 + bytes([16, 1, 0, 0, 0, 0])
+        formats += b"".join(frame_descriptor(kind, n + 1, w, h, fps) for n, (w, h) in enumerate(modes)) + colours
+    head = struct.pack("<BBBBHBBBBBBB", 13 + len(forms), 0x24, 1, len(forms), 13 + len(forms) + len(formats), 0x81, 0, 2, 0, 0, 0, 1)
+    head += bytes(len(forms))
     control = struct.pack("<BBBHHIBB", 13, 0x24, 1, 0x0110, 13 + 18 + 9, 48_000_000, 1, 1)
     control += struct.pack("<BBBBHBBHHHB3s", 18, 0x24, 2, 1, 0x0201, 0, 0, 0, 0, 0, 3, b"\0\0\0")
     control += struct.pack("<BBBBHBBB", 9, 0x24, 3, 2, 0x0101, 0, 1, 0)
@@ -53,16 +69,21 @@ def text(words):
 
 
 class Camera:
-    """Waits on a Unix socket for the machine. `frames` maps (width, height) to JPEG files' bytes."""
+    """Waits on a Unix socket for the machine. `frames` maps (width, height) to JPEG files' bytes.
+
+    Faults, at any time: `stalled` (no frame, and no word about it), `bare` (no Huffman tables), and each n-th frame
+    `cut` (it ends in the middle) or `flagged` (the camera itself says that it is bad); 0 is none of them.
+    `pace`: frames a second that it really sends, as in bad light; never more than it promised.
+    """
 
     def __init__(self, path, frames, serial="CAMERA0001", fps=30):
-        self.frames, self.fps, self.modes = frames, fps, list(frames)
-        self.configuration = configuration(self.modes)
-        self.strings = [bytes([4, 3, 9, 4]), text("Practice"), text("USB camera"), text(serial)]
+        self.frames, self.bare_frames = frames, {size: [without_tables(each) for each in files] for size, files in frames.items()}
         self.lock = threading.Lock()
-        self.probe = self.answer(1, 1)
-        self.stalled = False  # no frame, and no word about it
-        self.cut = False  # every frame ends in the middle
+        self.be(("mjpeg", "yuyv"), list(frames), fps)
+        self.strings = [bytes([4, 3, 9, 4]), text("Practice"), text("USB camera"), text(serial)]
+        self.pace = fps
+        self.stalled = self.bare = False
+        self.cut = self.flagged = 0
         self.sent = 0
         self.pending = []
         self.link = None
@@ -73,11 +94,18 @@ class Camera:
         threading.Thread(target=self.accept, daemon=True, name="camera").start()
         threading.Thread(target=self.stream, daemon=True, name="camera-frames").start()
 
+    def be(self, forms, modes, fps):
+        """What it offers from the next time on that it is plugged in."""
+        with self.lock:
+            self.forms, self.modes, self.fps = forms, modes, fps
+            self.configuration = configuration(forms, modes, fps)
+            self.probe = self.answer(1, 1)
+
     def answer(self, form, frame):
         """A probe answer of 34 bytes for a format and frame."""
         frame = min(max(frame, 1), len(self.modes))
         width, height = self.modes[frame - 1]
-        return struct.pack("<HBBIHHHHHIIIBBBB", 1, form if form in (1, 2) else 1, frame, interval(self.fps),
+        return struct.pack("<HBBIHHHHHIIIBBBB", 1, form if 1 <= form <= len(self.forms) else 1, frame, interval(self.fps),
                            0, 0, 0, 0, 0, width * height * 2, PAYLOAD, 48_000_000, 3, 1, 1, 1)
 
     # --- the wire
@@ -194,25 +222,25 @@ class Camera:
     def stream(self):
         due, toggle, shown = time.monotonic(), 0, 0
         while True:
-            due = max(due + 1 / self.fps, time.monotonic())
+            due = max(due + 1 / min(self.fps, self.pace), time.monotonic())
             time.sleep(max(0.0, due - time.monotonic()))
             if self.stalled:
                 continue
-            form, number = self.probe[2], self.probe[3]
-            size = self.modes[number - 1]
-            if form == 1:
-                pictures = self.frames[size]
+            with self.lock:
+                form, size = self.forms[self.probe[2] - 1], self.modes[self.probe[3] - 1]
+            if form == "mjpeg":
+                pictures = (self.bare_frames if self.bare else self.frames)[size]
                 picture = pictures[shown % len(pictures)]
             else:
                 picture = bytes([(shown * 5) & 0xFF, 128]) * (size[0] * size[1])
-            if self.cut:
-                picture = picture[:len(picture) // 2]
             shown += 1
-            if self.picture(picture, toggle):
+            if self.cut and shown % self.cut == 0:
+                picture = picture[:len(picture) // 2]
+            if self.picture(picture, toggle, 0x40 if self.flagged and shown % self.flagged == 0 else 0):
                 toggle ^= 1
                 self.sent += 1
 
-    def picture(self, picture, toggle):
+    def picture(self, picture, toggle, fault):
         """Sends one frame if the driver is waiting for one; a camera does not wait for its host."""
         step = PAYLOAD - 2
         parts = [picture[at:at + step] for at in range(0, len(picture), step)]
@@ -229,7 +257,7 @@ class Camera:
                     return number > 0
                 time.sleep(0.001)
             try:
-                self.bulk(link, request, OK, bytes([2, 0x80 | toggle | (2 if last else 0)]) + part)
+                self.bulk(link, request, OK, bytes([2, 0x80 | fault | toggle | (2 if last else 0)]) + part)
             except OSError:
                 return False
         return True

@@ -52,6 +52,8 @@ class Machine:
 
     SCALE = {"driver": "usb-serial", "id": "scale", "bus": "usb.0", "chardev": "scale", "serial": "SCALE0001",
              "always-plugged": True}
+    # a second lane's, plugged in later
+    OTHER_SCALE = {**SCALE, "id": "other", "chardev": "other", "serial": "SCALE0002"}
     CAMERA = {"driver": "usb-redir", "id": "camera", "bus": "usb.0", "chardev": "camera"}
 
     def __init__(self, folder, cache, stamp, package):
@@ -79,14 +81,15 @@ class Machine:
             self.command += ["-device", ",".join(words)]
         self.process = self.monitor = self.agent = None
 
-    def start(self):
-        """Switches it on; answers after how many seconds commands can be run in it."""
+    def start(self, clock=None):
+        """Switches it on, with a clock that says something else if that is given (2015-01-01T00:00:00); answers after
+        how many seconds commands can be run in it."""
         begin = time.monotonic()
         for name in ("qmp", "box"):
             if os.path.exists(os.path.join(self.folder, name)):
                 os.remove(os.path.join(self.folder, name))
         with open(os.path.join(self.folder, "qemu.log"), "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command + (["-rtc", f"base={clock}"] if clock else []), stdout=log, stderr=log)
         self.monitor = Lines(connect(os.path.join(self.folder, "qmp")))
         self.monitor.read(30)
         self.ask("qmp_capabilities")
@@ -115,11 +118,12 @@ class Machine:
         return output
 
     def unplug(self, device):
+        """As by hand; it is gone when the machine says so."""
         self.ask("device_del", id=device["id"])
 
-    def plug(self, device):
-        if device["driver"] == "usb-redir":
-            # this driver takes its far end with it when it goes
+    def plug(self, device, new=False):
+        if new or device["driver"] == "usb-redir":
+            # the driver usb-redir takes its far end with it when it goes
             address = {"type": "unix", "data": {"path": os.path.join(self.folder, device["chardev"])}}
             self.ask("chardev-add", id=device["chardev"],
                      backend={"type": "socket", "data": {"addr": address, "server": False, "reconnect": 1}})

@@ -6,40 +6,85 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 use super::options::{Certificate, Options};
 
 /// The names it is reached by.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Its side of TLS, and the authority's certificate as PEM for those who shall trust it.
-pub(super) fn make(options: &Options) -> Result<(ServerConfig, String), String> {
-    let kind = options.certificate;
-    let authority = authority().map_err(|error| error.to_string())?;
-    let stranger = authority_of_nobody().map_err(|error| error.to_string())?;
-    let signer = if kind == Certificate::UnknownAuthority { &stranger } else { &authority };
-    let key = KeyPair::generate().map_err(|error| error.to_string())?;
-    let leaf =
-        leaf(options).and_then(|params| params.signed_by(&key, signer)).map_err(|error| error.to_string())?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|config| config.with_no_client_auth().with_single_cert(vec![leaf.der().clone()], private))
-        .map_err(|error| error.to_string())?;
-    let spoken: &[&[u8]] = if options.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
-    config.alpn_protocols = spoken.iter().map(|name| name.to_vec()).collect();
-    Ok((config, authority.pem()))
+/// The service's own authority: it vouches for the service, and for the clients that must prove who they are.
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority")
+    }
 }
 
-fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
-    issuer("scalecam practice authority")
-}
+impl Authority {
+    pub(super) fn new() -> Result<Self, String> {
+        issuer("scalecam practice authority").map(Self).map_err(|error| error.to_string())
+    }
 
-fn authority_of_nobody() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
-    issuer("an authority that nobody knows")
+    /// Its certificate as PEM, for those who shall trust it.
+    pub(super) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate for a client and its key, as PEM.
+    pub(super) fn client_pem(&self) -> Result<String, String> {
+        let made = || {
+            let key = KeyPair::generate()?;
+            let mut params = CertificateParams::new(vec!["practice-client".to_owned()])?;
+            params.distinguished_name.push(DnType::CommonName, "scalecam practice client");
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2099, 1, 1);
+            Ok(params.signed_by(&key, &self.0)?.pem() + &key.serialize_pem())
+        };
+        made().map_err(|error: rcgen::Error| error.to_string())
+    }
+
+    /// The service's side of TLS.
+    pub(super) fn tls(&self, options: &Options) -> Result<ServerConfig, String> {
+        let key = KeyPair::generate().map_err(|error| error.to_string())?;
+        let leaf = self.leaf(options, &key).map_err(|error| error.to_string())?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let config = if options.client_certificate {
+            let mut trusted = RootCertStore::empty();
+            trusted.add(self.0.der().clone()).map_err(|error| error.to_string())?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), provider);
+            config.with_client_cert_verifier(verifier.build().map_err(|error| error.to_string())?)
+        } else {
+            config.with_no_client_auth()
+        };
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let mut config = config.with_single_cert(vec![leaf], private).map_err(|error| error.to_string())?;
+        let spoken: &[&[u8]] = if options.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+        config.alpn_protocols = spoken.iter().map(|name| name.to_vec()).collect();
+        Ok(config)
+    }
+
+    fn leaf(&self, options: &Options, key: &KeyPair) -> Result<CertificateDer<'static>, rcgen::Error> {
+        let params = leaf(options)?;
+        let signed = match options.certificate {
+            Certificate::SelfSigned => params.self_signed(key)?,
+            Certificate::UnknownAuthority => {
+                let stranger = issuer("an authority that nobody knows")?;
+                params.signed_by(key, &stranger)?
+            }
+            Certificate::Good | Certificate::Expired | Certificate::NotYetValid | Certificate::WrongName => {
+                params.signed_by(key, &self.0)?
+            }
+        };
+        Ok(signed.der().clone())
+    }
 }
 
 fn issuer(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
@@ -62,7 +107,10 @@ fn leaf(options: &Options) -> Result<CertificateParams, rcgen::Error> {
     let (from, to) = match kind {
         Certificate::Expired => (2020, 2021),
         Certificate::NotYetValid => (2098, 2099),
-        Certificate::Good | Certificate::WrongName | Certificate::UnknownAuthority => (2020, 2099),
+        Certificate::Good
+        | Certificate::WrongName
+        | Certificate::SelfSigned
+        | Certificate::UnknownAuthority => (2020, 2099),
     };
     let mut params = CertificateParams::new(names.into_iter().map(str::to_owned).collect::<Vec<_>>())?;
     params.distinguished_name.push(DnType::CommonName, "scalecam practice service");

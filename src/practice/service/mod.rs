@@ -9,21 +9,24 @@ mod catalogue;
 mod certificate;
 mod check;
 mod options;
+mod orders;
 mod reports;
 mod serve;
+mod spoil;
 mod wire;
 
 pub use catalogue::{Product, catalogue, product_for};
-pub use options::{Certificate, Fault, Options, UnknownFault};
+pub use options::{Certificate, Fault, Options, UnknownCertificate, UnknownFault};
+pub use orders::{Order, UnknownOrder};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use certificate::Authority;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 /// The path of the version that is practised.
 const BASE: &str = "/v1/15/";
@@ -118,6 +121,7 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Service {
     address: SocketAddr,
+    authority: Authority,
     ca_pem: String,
     shared: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
@@ -125,7 +129,8 @@ pub struct Service {
 
 #[derive(Debug)]
 struct Shared {
-    options: Options,
+    options: Mutex<Options>,
+    tls: Mutex<Arc<rustls::ServerConfig>>,
     counters: watch::Sender<Counters>,
     faults: Mutex<VecDeque<Fault>>,
     received: Mutex<VecDeque<Received>>,
@@ -137,7 +142,9 @@ struct Shared {
 impl Service {
     /// Makes a certificate, listens and begins to serve; must be called inside a runtime.
     pub async fn start(options: Options) -> Result<Self, Unable> {
-        let (tls, ca_pem) = certificate::make(&options).map_err(|why| Unable::Certificate { why })?;
+        let unable = |why| Unable::Certificate { why };
+        let authority = Authority::new().map_err(unable)?;
+        let tls = authority.tls(&options).map_err(unable)?;
         let address = SocketAddr::new(options.address, options.port);
         let unable = |source| Unable::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(unable)?;
@@ -149,11 +156,11 @@ impl Service {
             report_faults: Mutex::default(),
             reports: Mutex::default(),
             keys: Mutex::default(),
-            options,
+            options: Mutex::new(options),
+            tls: Mutex::new(Arc::new(tls)),
         });
-        let acceptor = TlsAcceptor::from(Arc::new(tls));
-        let task = tokio::spawn(serve::accept(listener, acceptor, Arc::clone(&shared)));
-        Ok(Self { address, ca_pem, shared, task })
+        let task = tokio::spawn(serve::accept(listener, Arc::clone(&shared)));
+        Ok(Self { address, ca_pem: authority.pem(), authority, shared, task })
     }
 
     /// The base address, as `recognition.url` wants it.
@@ -172,6 +179,21 @@ impl Service {
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
+    }
+
+    /// A certificate for a client and its key as PEM: what it wants with `Options::client_certificate`.
+    pub fn client_pem(&self) -> Result<String, Unable> {
+        self.authority.client_pem().map_err(|why| Unable::Certificate { why })
+    }
+
+    /// Behaves otherwise from now on: a new certificate holds for new connections, as does a new idle limit.
+    /// Where it listens stays as it is.
+    pub fn change(&self, change: impl FnOnce(&mut Options)) -> Result<(), Unable> {
+        let mut options = lock(&self.shared.options);
+        change(&mut options);
+        let tls = self.authority.tls(&options).map_err(|why| Unable::Certificate { why })?;
+        *lock(&self.shared.tls) = Arc::new(tls);
+        Ok(())
     }
 
     /// What it has seen so far.
@@ -246,6 +268,9 @@ impl Shared {
             remembered.pop_front();
         }
         remembered.push_back(report);
+        drop(remembered);
+        // whoever watches was woken at the arrival; now there is something to take
+        self.counters.send_modify(|_| ());
     }
 
     fn next_fault(&self) -> Fault {

@@ -15,6 +15,8 @@ pub struct Options {
     pub api_key: Option<String>,
     /// What it shows for a certificate.
     pub certificate: Certificate,
+    /// Whether it wants a certificate from its clients, one of its own authority.
+    pub client_certificate: bool,
     /// How long it thinks before it answers.
     pub delay: Duration,
     /// After how long without a request it closes a connection; none = never.
@@ -36,6 +38,7 @@ impl Default for Options {
             port: 0,
             api_key: None,
             certificate: Certificate::Good,
+            client_certificate: false,
             delay: Duration::ZERO,
             idle: None,
             http2: false,
@@ -58,9 +61,35 @@ pub enum Certificate {
     NotYetValid,
     /// One made out to another name.
     WrongName,
+    /// One that vouches for itself.
+    SelfSigned,
     /// One signed by an authority that nobody knows.
     UnknownAuthority,
 }
+
+/// The word names no certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected good, expired, not-yet-valid, wrong-name, self-signed or unknown-authority")]
+pub struct UnknownCertificate;
+
+impl FromStr for Certificate {
+    type Err = UnknownCertificate;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCertificate> {
+        Ok(match text {
+            "good" => Self::Good,
+            "expired" => Self::Expired,
+            "not-yet-valid" => Self::NotYetValid,
+            "wrong-name" => Self::WrongName,
+            "self-signed" => Self::SelfSigned,
+            "unknown-authority" => Self::UnknownAuthority,
+            _ => return Err(UnknownCertificate),
+        })
+    }
+}
+
+/// Where a redirect leads to unless it says so: nowhere.
+const ELSEWHERE: &str = "https://elsewhere.example/v1/15/recognition/";
 
 /// What goes wrong with one recognition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,21 +116,32 @@ pub enum Fault {
     Nonsense,
     /// 200 with a web page, as the login page of a network gives it.
     WebPage,
-    /// 307 to another host.
-    Redirect,
+    /// 200 with a picture.
+    Picture,
+    /// 307 to that address.
+    Redirect(String),
     /// An answer that is cut in the middle.
     Truncate,
     /// An answer without an end.
     Endless,
+    /// An answer's head without an end.
+    EndlessHead,
+    /// One announcement after the other that the answer will come (100), without an end.
+    EndlessInterim,
+    /// An answer that announces 10 GB and begins to send them.
+    Huge,
     /// An answer, one byte in a tenth of a second.
     Dribble,
+    /// An answer, one byte a second.
+    Slow,
 }
 
 /// The word names no fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected none, hang, close, reset, reset-early, partial-head, close-after, announced-close, nonsense, web-page, \
-     redirect, truncate, endless, dribble, status:CODE or status:CODE:RETRY-AFTER"
+     picture, redirect, redirect:ADDRESS, truncate, endless, endless-head, endless-interim, huge, dribble, slow, \
+     status:CODE or status:CODE:RETRY-AFTER"
 )]
 pub struct UnknownFault;
 
@@ -120,11 +160,19 @@ impl FromStr for Fault {
             "announced-close" => Self::AnnouncedClose,
             "nonsense" => Self::Nonsense,
             "web-page" => Self::WebPage,
-            "redirect" => Self::Redirect,
+            "picture" => Self::Picture,
+            "redirect" => Self::Redirect(ELSEWHERE.to_owned()),
             "truncate" => Self::Truncate,
             "endless" => Self::Endless,
+            "endless-head" => Self::EndlessHead,
+            "endless-interim" => Self::EndlessInterim,
+            "huge" => Self::Huge,
             "dribble" => Self::Dribble,
+            "slow" => Self::Slow,
             _ => {
+                if let Some(address) = text.strip_prefix("redirect:") {
+                    return Ok(Self::Redirect(address.to_owned()));
+                }
                 let rest = text.strip_prefix("status:").ok_or(UnknownFault)?;
                 let (code, after) =
                     rest.split_once(':').map_or((rest, None), |(code, after)| (code, Some(after)));
@@ -144,6 +192,7 @@ mod tests {
         assert_eq!("status:503".parse(), Ok(Fault::Status(503, None)));
         assert_eq!("status:429:7".parse(), Ok(Fault::Status(429, Some("7".to_owned()))));
         assert_eq!("dribble".parse(), Ok(Fault::Dribble));
+        assert_eq!("redirect:https://a:1/".parse(), Ok(Fault::Redirect("https://a:1/".to_owned())));
         for wrong in ["", "status", "status:", "status:99", "status:600", "Hang"] {
             assert_eq!(wrong.parse::<Fault>(), Err(UnknownFault), "{wrong}");
         }
@@ -151,7 +200,10 @@ mod tests {
         for word in listed.trim_start_matches("expected ").split([',', ' ']).filter(|word| word.contains('-'))
         {
             assert!(
-                word.starts_with("status") || word.parse::<Fault>().is_ok() || word.contains("AFTER"),
+                word.starts_with("status")
+                    || word.ends_with("ADDRESS")
+                    || word.parse::<Fault>().is_ok()
+                    || word.contains("AFTER"),
                 "{word}"
             );
         }

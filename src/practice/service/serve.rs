@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, LOCATION};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -27,17 +27,18 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Nothing of an answer is written: the connection itself does what the fault says.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is taken out of the server's hands")]
-struct TakenOver;
+pub(super) struct TakenOver;
 
 /// Takes connections until the service is dropped; the connections end with it.
-pub(super) async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // out of descriptors: the connections that end make room
                 let Ok((socket, _)) = accepted else { tokio::task::yield_now().await; continue };
-                connections.spawn(connection(socket, acceptor.clone(), Arc::clone(&shared)));
+                let acceptor = TlsAcceptor::from(Arc::clone(&lock(&shared.tls)));
+                connections.spawn(connection(socket, acceptor, Arc::clone(&shared)));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -72,7 +73,7 @@ async fn serve(stream: TlsStream<TcpStream>, shared: &Arc<Shared>, number: u64) 
         return;
     }
     let mut server = http1::Builder::new();
-    if let Some(idle) = shared.options.idle {
+    if let Some(idle) = lock(&shared.options).idle {
         server.timer(TokioTimer::new()).header_read_timeout(idle);
     }
     let mut serving = server.serve_connection(TokioIo::new(stream), service);
@@ -83,13 +84,13 @@ async fn serve(stream: TlsStream<TcpStream>, shared: &Arc<Shared>, number: u64) 
 }
 
 /// One request on one connection.
-struct Visit {
+pub(super) struct Visit {
     shared: Arc<Shared>,
     wire: Arc<Mutex<Option<Wire>>>,
     number: u64,
 }
 
-type Answer = Result<Response<Full<Bytes>>, TakenOver>;
+pub(super) type Answer = Result<Response<Full<Bytes>>, TakenOver>;
 
 impl Visit {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
@@ -133,7 +134,7 @@ impl Visit {
             self.shared.remember(received);
             return self.take_over(Wire::Reset);
         }
-        let limited = Limited::new(body, self.shared.options.most_bytes);
+        let limited = Limited::new(body, lock(&self.shared.options).most_bytes);
         let body = match limited.collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
@@ -145,8 +146,9 @@ impl Visit {
         };
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
         self.shared.count(|counters| counters.bytes += length);
-        if !self.shared.options.delay.is_zero() {
-            tokio::time::sleep(self.shared.options.delay).await;
+        let delay = lock(&self.shared.options).delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
         let answer = self.refusal(&head.headers).unwrap_or_else(|| recognise(&body, &mut received));
         if !self.shared.options.pictures {
@@ -164,7 +166,8 @@ impl Visit {
     async fn report(&self, route: &reports::Route, request: Request<Incoming>) -> Answer {
         let fault = lock(&self.shared.report_faults).pop_front().unwrap_or(Fault::None);
         let (head, body) = request.into_parts();
-        let Ok(body) = Limited::new(body, self.shared.options.most_bytes).collect().await else {
+        let most = lock(&self.shared.options).most_bytes;
+        let Ok(body) = Limited::new(body, most).collect().await else {
             return self.take_over(Wire::Close);
         };
         let body = body.to_bytes();
@@ -182,49 +185,13 @@ impl Visit {
         answer
     }
 
-    /// Does to the answer what the fault says.
-    async fn spoil(&self, fault: Fault, mut answer: Response<Full<Bytes>>) -> Answer {
-        match fault {
-            Fault::None => Ok(answer),
-            Fault::Hang => std::future::pending().await,
-            Fault::Close => self.take_over(Wire::Close),
-            Fault::Reset | Fault::ResetEarly => self.take_over(Wire::Reset),
-            Fault::PartialHead => self.take_over(Wire::PartialHead),
-            Fault::CloseAfter => self.take_over(Wire::Whole(body_of(answer).await)),
-            Fault::Truncate => self.take_over(Wire::Half(body_of(answer).await)),
-            Fault::Dribble => self.take_over(Wire::Dribble(body_of(answer).await)),
-            Fault::Endless => self.take_over(Wire::Endless),
-            Fault::AnnouncedClose => {
-                insert(&mut answer, CONNECTION.as_str(), "close");
-                Ok(answer)
-            }
-            Fault::Status(code, after) => {
-                let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let mut answer = say(status, &json!({"detail": format!("practice fault {code}")}));
-                if let Some(after) = after {
-                    insert(&mut answer, RETRY_AFTER.as_str(), &after);
-                }
-                Ok(answer)
-            }
-            Fault::Nonsense => Ok(with(StatusCode::OK, "application/json", "}{ 42 practice".to_owned())),
-            Fault::WebPage => {
-                Ok(with(StatusCode::OK, "text/html; charset=utf-8", "<html>Log in first</html>".to_owned()))
-            }
-            Fault::Redirect => {
-                let mut away = say(StatusCode::TEMPORARY_REDIRECT, &json!({}));
-                insert(&mut away, LOCATION.as_str(), "https://elsewhere.example/v1/15/recognition/");
-                Ok(away)
-            }
-        }
-    }
-
     /// 401 without a key, 403 with a wrong one, 415 for a body that is not JSON.
     fn refusal(&self, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
         let key = text(headers, "tiliter-api-key").filter(|key| !key.is_empty());
         let Some(key) = key else {
             return Some(say(StatusCode::UNAUTHORIZED, &json!({"detail": "Not authenticated"})));
         };
-        if self.shared.options.api_key.as_deref().is_some_and(|wanted| wanted != key) {
+        if lock(&self.shared.options).api_key.as_deref().is_some_and(|wanted| wanted != key) {
             return Some(say(StatusCode::FORBIDDEN, &json!({"detail": "Could not validate credentials"})));
         }
         let kind = text(headers, CONTENT_TYPE.as_str());
@@ -235,7 +202,7 @@ impl Visit {
         None
     }
 
-    fn take_over(&self, wire: Wire) -> Answer {
+    pub(super) fn take_over(&self, wire: Wire) -> Answer {
         *lock(&self.wire) = Some(wire);
         Err(TakenOver)
     }
@@ -329,11 +296,11 @@ fn recognition_id() -> String {
     )
 }
 
-fn say(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+pub(super) fn say(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     with(status, "application/json", body.to_string())
 }
 
-fn with(status: StatusCode, content_type: &str, body: String) -> Response<Full<Bytes>> {
+pub(super) fn with(status: StatusCode, content_type: &str, body: String) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
     insert(&mut answer, CONTENT_TYPE.as_str(), content_type);
@@ -341,18 +308,11 @@ fn with(status: StatusCode, content_type: &str, body: String) -> Response<Full<B
     answer
 }
 
-fn insert(answer: &mut Response<Full<Bytes>>, name: &str, value: &str) {
+pub(super) fn insert(answer: &mut Response<Full<Bytes>>, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) =
         (hyper::header::HeaderName::try_from(name), hyper::header::HeaderValue::try_from(value))
     {
         answer.headers_mut().insert(name, value);
-    }
-}
-
-async fn body_of(answer: Response<Full<Bytes>>) -> Bytes {
-    match answer.into_body().collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(never) => match never {},
     }
 }
 

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// Between two bytes of a dribble.
-const DRIBBLE: Duration = Duration::from_millis(100);
+/// What a huge answer announces.
+const HUGE: u64 = 10_000_000_000;
 
 /// What is done to the connection in place of an answer.
 #[derive(Clone, Debug)]
@@ -24,10 +24,23 @@ pub(super) enum Wire {
     Whole(Bytes),
     /// An answer cut in the middle.
     Half(Bytes),
-    /// An answer, one byte at a time.
-    Dribble(Bytes),
-    /// An answer without an end.
-    Endless,
+    /// An answer, one byte at a time, with that pause between two.
+    Dribble(Bytes, Duration),
+    /// A beginning, and then the same again and again.
+    Endless(Endless),
+}
+
+/// What has no end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Endless {
+    /// The body.
+    Body,
+    /// The head.
+    Head,
+    /// The announcements before the head.
+    Interim,
+    /// Nothing, strictly, but nobody wants that much.
+    Huge,
 }
 
 /// Does it; ends when the connection is over.
@@ -46,8 +59,8 @@ pub(super) async fn act(wire: Wire, mut stream: TlsStream<TcpStream>) {
             let half = whole.get(..whole.len() - body.len() / 2).unwrap_or_default().to_vec();
             send(&mut stream, &half).await
         }
-        Wire::Dribble(body) => dribble(&mut stream, &whole(&body)).await,
-        Wire::Endless => endless(&mut stream).await,
+        Wire::Dribble(body, pause) => dribble(&mut stream, &whole(&body), pause).await,
+        Wire::Endless(what) => endless(&mut stream, what).await,
     };
     if done.is_ok() {
         let _ = stream.shutdown().await;
@@ -73,18 +86,26 @@ async fn send(stream: &mut TlsStream<TcpStream>, bytes: &[u8]) -> io::Result<()>
     stream.flush().await
 }
 
-async fn dribble(stream: &mut TlsStream<TcpStream>, bytes: &[u8]) -> io::Result<()> {
+async fn dribble(stream: &mut TlsStream<TcpStream>, bytes: &[u8], pause: Duration) -> io::Result<()> {
     for byte in bytes {
         send(stream, &[*byte]).await?;
-        tokio::time::sleep(DRIBBLE).await;
+        tokio::time::sleep(pause).await;
     }
     Ok(())
 }
 
-async fn endless(stream: &mut TlsStream<TcpStream>) -> io::Result<()> {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+async fn endless(stream: &mut TlsStream<TcpStream>, what: Endless) -> io::Result<()> {
+    let status = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+    let (head, chunk) = match what {
+        Endless::Body => (
+            format!("{status}transfer-encoding: chunked\r\n\r\n"),
+            [b"1000\r\n".as_slice(), &[b' '; 4_096], b"\r\n"].concat(),
+        ),
+        Endless::Head => (status.to_owned(), b"x-more: and more, and more, and more\r\n".repeat(64)),
+        Endless::Interim => (String::new(), b"HTTP/1.1 100 Continue\r\n\r\n".repeat(64)),
+        Endless::Huge => (format!("{status}content-length: {HUGE}\r\n\r\n"), vec![b' '; 16_384]),
+    };
     stream.write_all(head.as_bytes()).await?;
-    let chunk = [b"1000\r\n".as_slice(), &[b' '; 4_096], b"\r\n"].concat();
     loop {
         send(stream, &chunk).await?;
     }

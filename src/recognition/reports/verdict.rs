@@ -40,6 +40,7 @@ pub(super) fn verdict(result: Result<(), &Failure>) -> Verdict {
         | Failure::Broken { .. }
         | Failure::Clock { .. }
         | Failure::Tls { .. }
+        | Failure::Proxy { .. }
         | Failure::KeyRefused { .. }
         | Failure::Redirected { .. }
         | Failure::NotUnderstood { .. }

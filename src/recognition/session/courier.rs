@@ -12,7 +12,7 @@ use super::{Inner, KEY_HEADER, MOST_MESSAGE, WEIGHING_HEADER};
 use crate::recognition::answer;
 use crate::recognition::failure::Failure;
 use crate::recognition::fault;
-use crate::recognition::trust::NoTrust;
+use crate::recognition::trust::{self, NoTrust};
 
 /// A report has time.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -24,26 +24,40 @@ const ARMED: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Sends what may wait.
-#[derive(Debug)]
 pub(in crate::recognition) struct Courier {
     inner: Arc<Inner>,
     client: Client,
 }
 
+/// Without its client, which knows the proxy's password.
+impl std::fmt::Debug for Courier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Courier")
+    }
+}
+
 impl Courier {
     pub(super) fn new(inner: Arc<Inner>) -> Result<Self, NoTrust> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(inner.tls.clone())
+        let setup = |error: reqwest::Error| NoTrust::Setup { why: error.to_string() };
+        let mut builder = Client::builder().no_proxy();
+        if let Some(proxy) = inner.settings.proxy_to_service() {
+            let mut proxy = reqwest::Proxy::all(proxy.as_str()).map_err(setup)?;
+            if let Some(user) = &inner.user {
+                proxy = proxy.basic_auth(user.name(), user.password());
+            }
+            builder = builder.proxy(proxy);
+        }
+        let client = builder
+            .tls_backend_preconfigured(trust::for_http1(&inner.tls))
             .user_agent(concat!("scalecam/", env!("CARGO_PKG_VERSION")))
             .http1_only()
-            .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .timeout(TIMEOUT)
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(IDLE)
             .build()
-            .map_err(|error| NoTrust::Setup { why: error.to_string() })?;
+            .map_err(setup)?;
         Ok(Self { inner, client })
     }
 

@@ -23,7 +23,11 @@ const RECOVERY: Duration = Duration::from_secs(3);
 pub(super) async fn keep(inner: Arc<Inner>) {
     loop {
         let recovery = lock(&inner.manners).recovery();
-        match inner.shelf.next(&inner.settings.session, recovery) {
+        let step = inner.shelf.next(&inner.settings.session, recovery);
+        if let Some(failure) = inner.shelf.turned_away() {
+            inner.note(Some(&failure));
+        }
+        match step {
             Step::Dial => inner.dial(false).await,
             Step::Replace => inner.dial(true).await,
             Step::Ping => inner.ping_idle().await,
@@ -69,7 +73,9 @@ impl Inner {
         if let Ok(line) = &result {
             tracing::debug!(line = line.id, resumed = line.resumed, replaces, "connected");
         }
-        self.note(result.as_ref().err());
+        if result.is_err() || !self.shelf.is_doubtful() {
+            self.note(result.as_ref().err());
+        }
         self.shelf.dialled(began, result, replaces);
     }
 

@@ -1,7 +1,7 @@
 //! One connection: what is sent over it, what comes back, and what the kernel knows of it.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -34,6 +34,8 @@ pub(super) struct Line {
     meter: Arc<Meter>,
     socket: OwnedFd,
     driver: AbortHandle,
+    /// What ended it, once it is over.
+    end: Arc<OnceLock<String>>,
     /// Dropped with the line: the driver then ends by itself.
     _until: oneshot::Sender<()>,
 }
@@ -102,7 +104,9 @@ impl Line {
     {
         let now = Instant::now();
         let (until, over) = oneshot::channel();
-        let driver = tokio::spawn(drive(parts.driver, over, parts.ended)).abort_handle();
+        let end = Arc::new(OnceLock::new());
+        let driving = drive(parts.driver, over, Arc::clone(&end), parts.ended);
+        let driver = tokio::spawn(driving).abort_handle();
         let view = LineView { opened: now, heard: now, requests: 0, chance: parts.chance };
         Self {
             id: parts.id,
@@ -112,6 +116,7 @@ impl Line {
             meter: parts.meter,
             socket: parts.socket,
             driver,
+            end,
             _until: until,
         }
     }
@@ -134,6 +139,11 @@ impl Line {
             Sender::One(sender) => sender.is_closed(),
             Sender::Two(sender) => sender.is_closed(),
         }
+    }
+
+    /// Why the other side has ended it, as far as it said so.
+    pub(super) fn end(&self) -> &str {
+        self.end.get().map_or("it was closed", String::as_str)
     }
 
     /// What the kernel knows of it; all zero when it does not say.
@@ -177,7 +187,7 @@ impl Line {
         let sent = tokio::select! {
             biased;
             sent = sending => sent.map_err(|error| fault::innermost(&error)),
-            stalled = watchdog::watch(&self.socket) => Err(stalled),
+            stalled = watchdog::watch(&self.socket, &self.meter) => Err(stalled),
         };
         let reply = match sent {
             Ok(response) => read(response, most).await,
@@ -194,14 +204,16 @@ impl Line {
     }
 }
 
-async fn drive<C>(driver: C, over: oneshot::Receiver<()>, ended: Arc<Notify>)
+async fn drive<C>(driver: C, over: oneshot::Receiver<()>, end: Arc<OnceLock<String>>, ended: Arc<Notify>)
 where
     C: Future<Output = hyper::Result<()>>,
 {
     tokio::pin!(driver);
     tokio::select! {
-        // how it ended is told to whoever had a request on it
-        _ = &mut driver => {}
+        ended = &mut driver => if let Err(error) = ended {
+            // only the first word counts
+            let _ = end.set(fault::innermost(&error));
+        },
         _ = over => {
             let _ = tokio::time::timeout(GOODBYE, driver).await;
         }

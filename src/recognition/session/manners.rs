@@ -92,7 +92,11 @@ impl Manners {
             | Failure::Unreachable { .. }
             | Failure::Throttled { retry_after: None, .. }
             | Failure::Deadline { .. } => {}
-            Failure::NoKey(_) | Failure::Clock { .. } | Failure::Tls { .. } | Failure::Paused { .. } => {
+            Failure::NoKey(_)
+            | Failure::Clock { .. }
+            | Failure::Tls { .. }
+            | Failure::Proxy { .. }
+            | Failure::Paused { .. } => {
                 return;
             }
             Failure::KeyRefused { .. }

@@ -17,6 +17,8 @@ use crate::recognition::settings::Refresh;
 const TELLING: usize = 30 * 1024;
 /// A line is never slowed down below this, in bytes a second: 256 kbit/s.
 const LEAST_PACE: u32 = 32 * 1024;
+/// A connection that ends sooner than this, and never carried anything, was not let in at all.
+const LET_IN: Duration = Duration::from_secs(3);
 /// So many pings in a row that were received and not answered: the service does not answer pings.
 const UNANSWERED: u32 = 2;
 
@@ -55,6 +57,8 @@ pub struct Tally {
 #[derive(Debug)]
 pub(super) struct Shelf {
     state: Mutex<State>,
+    /// The service's host and port.
+    host: String,
     /// Changes whenever a connection comes or an attempt fails.
     news: watch::Sender<()>,
     /// The keeper has something to look at.
@@ -70,6 +74,8 @@ struct State {
     armed: Option<Instant>,
     last_weighing: Option<Instant>,
     failed: Option<(Instant, u32, Failure)>,
+    /// Connections in a row that were not let in.
+    turned_away: u32,
     limit: IdleLimit,
     pings: bool,
     unanswered: u32,
@@ -87,7 +93,7 @@ pub(super) struct Loan<'a> {
 }
 
 impl Shelf {
-    pub(super) fn new(wake: Arc<Notify>) -> Self {
+    pub(super) fn new(wake: Arc<Notify>, host: String) -> Self {
         let state = State {
             started: Instant::now(),
             idle: Vec::new(),
@@ -96,6 +102,7 @@ impl Shelf {
             armed: None,
             last_weighing: None,
             failed: None,
+            turned_away: 0,
             limit: IdleLimit::default(),
             pings: true,
             unanswered: 0,
@@ -103,7 +110,7 @@ impl Shelf {
             pace: None,
             tally: Tally::default(),
         };
-        Self { state: Mutex::new(state), news: watch::Sender::default(), wake }
+        Self { state: Mutex::new(state), host, news: watch::Sender::default(), wake }
     }
 
     /// Takes a connection for a weighing, as soon as there is one. Fails only with an attempt to connect that
@@ -116,7 +123,7 @@ impl Shelf {
             {
                 let mut state = lock(&self.state);
                 state.last_weighing = Some(asked);
-                if let Some(line) = state.take(true) {
+                if let Some(line) = state.take(true, &self.host) {
                     state.tally.waited += u64::from(waited);
                     state.lent += 1;
                     return Ok(Loan { shelf: self, line: Some(line) });
@@ -139,7 +146,7 @@ impl Shelf {
     /// Takes the connection for a ping, if there is one and nobody else has it.
     pub(super) fn borrow(&self) -> Option<Loan<'_>> {
         let mut state = lock(&self.state);
-        let line = state.take(false)?;
+        let line = state.take(false, &self.host)?;
         state.lent += 1;
         Some(Loan { shelf: self, line: Some(line) })
     }
@@ -165,7 +172,7 @@ impl Shelf {
     pub(super) fn next(&self, refresh: &Refresh, recovery: Option<Instant>) -> Step {
         let mut state = lock(&self.state);
         let now = Instant::now();
-        state.sweep(now);
+        state.sweep(now, &self.host);
         policy::next(&View {
             now,
             started: state.started,
@@ -216,8 +223,23 @@ impl Shelf {
         let mut state = lock(&self.state);
         state.tally.pings += u64::from(answered);
         state.tally.failed_pings += u64::from(!answered);
+        if answered {
+            state.turned_away = 0;
+        }
         state.unanswered = if !answered && arrived { state.unanswered + 1 } else { 0 };
         state.pings = state.pings && !closes && state.unanswered < UNANSWERED;
+    }
+
+    /// Why the service does not let anybody in, if the last connection was made and ended at once.
+    pub(super) fn turned_away(&self) -> Option<Failure> {
+        let state = lock(&self.state);
+        let failure = state.failed.as_ref().map(|(_, _, failure)| failure.clone());
+        failure.filter(|_| state.turned_away > 0)
+    }
+
+    /// Whether the last connection was made and ended at once: another one proves nothing yet.
+    pub(super) fn is_doubtful(&self) -> bool {
+        lock(&self.state).turned_away > 0
     }
 
     /// Whether pings are of use.
@@ -243,9 +265,9 @@ impl Shelf {
 
 impl State {
     /// The connection used last, if there is one that will do.
-    fn take(&mut self, for_a_weighing: bool) -> Option<Line> {
+    fn take(&mut self, for_a_weighing: bool, host: &str) -> Option<Line> {
         let now = Instant::now();
-        self.sweep(now);
+        self.sweep(now, host);
         while let Some(line) = self.idle.pop() {
             let idle = now.duration_since(line.view.heard);
             if !for_a_weighing || !self.limit.is_ending(idle, line.info().round_trip, now) {
@@ -257,15 +279,20 @@ impl State {
     }
 
     /// Lets go of what the other side has ended, and learns from it.
-    fn sweep(&mut self, now: Instant) {
-        let (limit, tally) = (&mut self.limit, &mut self.tally);
-        self.idle.retain(|line| {
-            if line.is_closed() {
-                limit.closed_after(now.duration_since(line.view.heard), now);
-                tally.closed_by_service += 1;
+    fn sweep(&mut self, now: Instant, host: &str) {
+        let ended = self.idle.extract_if(.., |line| line.is_closed());
+        for line in ended {
+            let (opened, heard) = (line.view.opened, line.view.heard);
+            self.tally.closed_by_service += 1;
+            if heard == opened && now.duration_since(opened) < LET_IN {
+                // as good as a failed attempt: making the next one at once would go on for ever
+                self.turned_away = self.turned_away.saturating_add(1);
+                let failure = Failure::Broken { host: host.to_owned(), why: line.end().to_owned() };
+                self.failed = Some((opened, self.turned_away, failure));
+            } else {
+                self.limit.closed_after(now.duration_since(heard), now);
             }
-            !line.is_closed()
-        });
+        }
     }
 }
 
@@ -280,6 +307,7 @@ impl Loan<'_> {
         let Some(line) = self.line.take() else { return };
         let mut state = lock(&self.shelf.state);
         if !line.is_closed() && line.id >= state.oldest {
+            state.turned_away = 0;
             // one is enough: the other was made while this one was in use, and its window is still small
             state.idle.clear();
             state.idle.push(line);

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::meter::Meter;
 use crate::kernel::{self, TcpInfo};
 
 /// No line is called dead sooner: the kernel's own first repetition comes after 200 ms at the least.
 const LEAST: Duration = Duration::from_millis(250);
 /// In round trips.
 const TRIPS: u32 = 4;
+/// No answer's head is longer, announcements before it included.
+const MOST_HEAD: u64 = 256 * 1024;
 /// How often the kernel is asked within the limit.
 const LOOKS: u32 = 4;
 
@@ -41,11 +44,14 @@ fn limit(info: &TcpInfo) -> Duration {
     (info.round_trip * TRIPS).max(LEAST)
 }
 
-/// Ends with a sentence when the line is dead; never while it makes progress.
-pub(super) async fn watch(socket: &impl AsFd) -> String {
+/// Ends with a sentence when the line is dead, or brings a head without an end; never while it makes progress.
+pub(super) async fn watch(socket: &impl AsFd, meter: &Meter) -> String {
     let Ok(first) = kernel::tcp_info(socket) else { return std::future::pending().await };
     let mut progress = Progress { acknowledged: first.acknowledged_bytes, at: Instant::now() };
     loop {
+        if meter.read() > MOST_HEAD {
+            return format!("more than {} KB came, and the head of an answer was not over", MOST_HEAD / 1024);
+        }
         let info = kernel::tcp_info(socket).unwrap_or_default();
         if progress.is_stalled(&info, Instant::now()) {
             return format!("nothing was acknowledged for {} ms", limit(&info).as_millis());

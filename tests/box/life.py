@@ -1,0 +1,163 @@
+"""A box's life: installed, set up, used for a day, brought up to date, taken away."""
+
+import os
+import subprocess
+import time
+
+SETTINGS = """\
+[device]
+id = "BOX-01"
+
+[scale]
+port = "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCALE0001-if00-port0"
+protocol = "mt-sics"
+
+[camera]
+kind = "v4l2"
+device = "/dev/v4l/by-id/usb-Practice_USB_camera_CAMERA0001-video-index0"
+width = {width}
+height = {height}
+frame_wait_ms = 3000
+
+[recognition]
+url = "{url}"
+ca_file = "/etc/scalecam/practice-ca.pem"
+# an emulated processor on a busy machine takes its time
+deadline_ms = 10000
+
+[recognition.session]
+response_ms = 5000
+
+[[sink]]
+kind = "file"
+path = "/var/lib/scalecam/weighings.jsonl"
+
+[[sink]]
+kind = "scale-display"
+text = "{{product}} {{weight}}"
+"""
+UNPACK = "test -e /run/package/scalecam.deb || { mkdir -p /run/package && tar -C /run/package -xf /dev/disk/by-id/virtio-package; }"
+
+
+def next_version(package, folder):
+    """The same package under a higher version, as a release after this one would come."""
+    tree, made = os.path.join(folder, "next"), os.path.join(folder, "next.deb")
+    subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
+    control = os.path.join(tree, "DEBIAN", "control")
+    with open(control) as file:
+        lines = [line.rstrip("\n") + "+next\n" if line.startswith("Version:") else line for line in file]
+    with open(control, "w") as file:
+        file.writelines(lines)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", tree, made], check=True, stdout=subprocess.DEVNULL)
+    return made
+
+
+class Life:
+    def boot(self):
+        took = self.box.start()
+        self.say("switched on, commands run after", f"{took:.0f} s, Linux {self.box.run('uname -r')}, systemd {self.box.run('systemctl --version').split()[1]}")
+
+    def install(self):
+        self.box.run(UNPACK)
+        begin = time.monotonic()
+        self.box.run("dpkg -i /run/package/scalecam.deb", limit=300)
+        took = time.monotonic() - begin
+        self.box.run("id scalecam | grep -q dialout && id scalecam | grep -q video")
+        self.box.run("systemctl is-enabled scalecam && systemctl is-active scalecam")
+        state, _ = self.until("the state tells what is missing", lambda: (lambda state: state if "there is no such device" in state else None)(self.state()), 60)
+        self.say("installed, and running with nothing set up", f"{took:.1f} s; “{state[:150]}…”")
+        self.needs(self.box.run("cat /proc/sys/net/ipv4/tcp_slow_start_after_idle") == "0", "the kernel setting is not in force")
+        score = self.box.run("systemd-analyze security --no-pager scalecam 2>/dev/null | tail -n 1")
+        self.say("exposure on the box", score.split(": ")[-1])
+
+    def write(self, name, content, mode):
+        self.box.run(f"cat >/etc/scalecam/{name} <<'END'\n{content}END\nchmod {mode} /etc/scalecam/{name}")
+
+    def trust(self):
+        """The practice service makes an authority of its own at every start."""
+        with open(self.service.ca_file) as file:
+            self.write("practice-ca.pem", file.read(), 644)
+
+    def settings(self):
+        self.trust()
+        self.write("config.toml", SETTINGS.format(width=self.width, height=self.height, url=self.service.url), 644)
+        self.box.run("scalecam check")
+        self.box.run("systemctl reload scalecam")
+        state, took = self.until("the state tells that only the key is wrong", lambda: (lambda state: state if "scale: ok" in state and "camera: ok" in state and "key" in state else None)(self.state()), 60)
+        self.say("settings reloaded, no key yet", f"{took:.1f} s; “{state}”")
+
+    def key(self):
+        self.write("api-key", self.key_text + "\n", 600)
+        self.box.run("systemctl restart scalecam")
+        state, took = self.until("scale, camera and service are ok", self.all_ok, 60)
+        self.say("key written, all parts ok after the restart", f"{took:.1f} s; “{state}”")
+
+    def weigh(self):
+        count = 3 if self.short else 10
+        new, _ = self.weighings(count, 60 + 20 * count)
+        first = [outcome for outcome in new if not outcome["session"]["reused"]]
+        totals = sorted(outcome["ms"]["total"] for outcome in new)
+        ages = [outcome["picture"]["frame_age_ms"] for outcome in new]
+        self.say(f"{len(new)} weighings, from the plate to the display", f"median {totals[len(totals) // 2]:.0f} ms from settled to result (emulated), frames {min(ages)} to {max(ages)} ms old, {len(first)} on a new connection")
+
+    def long_run(self):
+        """Many weighings without a break; each is followed, and memory must not grow."""
+        self.weighings(5)
+        before, files = self.resident()
+        done, aside, reused = 0, 0, 0
+        start = time.monotonic()
+        while done < self.many:
+            begin, mark = time.monotonic(), self.mark()
+            new, _ = self.until("the next weighings", lambda: (lambda new: new if len(new) >= min(10, self.many - done) else None)(self.outcomes(mark)), 300)
+            done += len(new)
+            good = self.recognised(new, begin)
+            aside += len(new) - len(good)
+            reused += sum(bool(outcome["session"]["reused"]) for outcome in good)
+        after, files_after = self.resident()
+        self.needs(after - before < 2_000, f"resident memory grew from {before} to {after} kB over {done} weighings")
+        self.needs(files_after <= files + 2, f"{files} descriptors became {files_after}")
+        self.say(f"{done} weighings in a row", f"{done - aside} recognised, {reused} of them on a kept connection, {aside} set aside; resident {before} kB before, {after} kB after; descriptors {files} and {files_after}; {time.monotonic() - start:.0f} s")
+
+    def measure(self):
+        self.camera.pace = 30
+        time.sleep(3)
+        pid = self.pid()
+        ticks = lambda: int(self.box.run(f"awk '{{ print $14 + $15 }}' /proc/{pid}/stat"))
+        before, begin = ticks(), time.monotonic()
+        time.sleep(10)
+        share = (ticks() - before) / (time.monotonic() - begin)
+        status = self.box.run(f"grep -E 'VmRSS|VmHWM|Threads' /proc/{pid}/status | tr -s '\\t ' ' ' | tr '\\n' ' '")
+        files = self.box.run(f"ls /proc/{pid}/fd | wc -l")
+        self.camera.pace = 10
+        self.say("the agent with the camera at 30 frames a second", f"{status}, {files} descriptors, {share:.0f} % of one emulated processor")
+        self.needs(int(status.split()[status.split().index("VmHWM:") + 1]) < 25_000, f"more than 25 MB resident: {status}")
+
+    def upgrade(self):
+        """To a higher version and back, while a lane by template runs as well."""
+        self.box.run(UNPACK)
+        self.box.run("sed 's/BOX-01/BOX-02/; s|^port = .*|port = \"sim:st-gs\"|; s/mt-sics/st-gs/; s/\"v4l2\"/\"synthetic\"/; /dev.v4l/d; /scale-display/,$d; s|/scalecam/weigh|/scalecam/2/weigh|' /etc/scalecam/config.toml | sed '$d' >/etc/scalecam/2.toml; scalecam check --config /etc/scalecam/2.toml; systemctl start scalecam@2")
+        said = []
+        for package in ("scalecam-next.deb", "scalecam.deb"):
+            one, two = self.pid(), self.pid("scalecam@2")
+            begin = time.monotonic()
+            self.box.run(f"dpkg -i --force-confold /run/package/{package}", limit=300)
+            version = self.box.run("dpkg-query -W -f '${Version}' scalecam")
+            self.until("all parts ok", self.all_ok, 60)
+            took = time.monotonic() - begin
+            for unit, old in (("scalecam", one), ("scalecam@2", two)):
+                self.needs(self.pid(unit) not in (0, old), f"{unit} was not started anew by the update")
+                self.needs(self.box.run(f"systemctl show {unit} -p NRestarts --value") == "0", f"the update counted as a crash of {unit}")
+            self.weighings(1)
+            said.append(f"{version} in {took:.0f} s")
+        self.box.run("systemctl stop scalecam@2")
+        self.say("brought up to a higher version and back", f"{', '.join(said)}; unit and lane restarted once each, settings and key kept")
+
+    def purge(self):
+        secrets = self.box.run(f"journalctl --no-pager | grep -c {self.key_text} || true")
+        self.needs(secrets == "0", "the key stands in the journal")
+        self.box.run("dpkg -r scalecam", limit=300)
+        self.box.run("test -s /etc/scalecam/api-key && test -s /var/lib/scalecam/weighings.jsonl && ! systemctl is-active -q scalecam")
+        self.box.run("dpkg -P scalecam", limit=300)
+        left = self.box.run("find /etc/scalecam /var/lib/scalecam /usr/bin/scalecam /etc/systemd -name '*scalecam*' 2>/dev/null || true")
+        self.needs(not left, f"left after the purge: {left}")
+        self.say("removed, then purged", "data kept by the first, gone by the second; the key was never in the journal")
