@@ -151,7 +151,7 @@ impl Visit {
             tokio::time::sleep(delay).await;
         }
         let answer = self.refusal(&head.headers).unwrap_or_else(|| recognise(&body, &mut received));
-        if !self.shared.options.pictures {
+        if !lock(&self.shared.options).pictures {
             received.file = Vec::new();
         }
         match self.spoil(fault, answer).await {
