@@ -139,7 +139,7 @@ fn raw(format: PixelFormat, size: (u16, u16)) -> Vec<Arc<Frame>> {
             let luma = luma.row(row).iter().take(width).copied();
             match format {
                 PixelFormat::Yuyv => {
-                    bytes.extend(luma.zip(chroma(row)).flat_map(|(luma, chroma)| [luma, chroma]))
+                    bytes.extend(luma.zip(chroma(row)).flat_map(|(luma, chroma)| [luma, chroma]));
                 }
                 PixelFormat::Nv12 | PixelFormat::Grey | PixelFormat::Jpeg => bytes.extend(luma),
             }
