@@ -219,6 +219,23 @@ fn an_unplugged_camera_is_closed_at_once_and_opened_when_it_is_back() {
 }
 
 #[test]
+fn fifty_replugs_leave_nothing_open_and_nothing_behind() {
+    let plugged = |n: u32| [one(good(2 * n)), one(good(2 * n + 1)), Act::Unplug, Act::Plug];
+    let mut stage = Stage::new((0..50).flat_map(plugged));
+    for _ in 0..50 {
+        assert!(stage.lost().ends_with("was unplugged: plug it in again"));
+        assert_eq!(stage.frames().len(), 0);
+    }
+    let count = |word: &str| stage.world.log.borrow().iter().filter(|said| *said == word).count();
+    assert_eq!(["open", "start", "stop", "close"].map(count), [50; 4]);
+    assert_eq!((stage.counts().reopens, stage.counts().frames), (49, 100));
+    // The two frames of each round went into the same two buffers.
+    let spare =
+        std::iter::repeat_with(|| stage.desk.ring.buffer()).take_while(|buffer| buffer.capacity() > 0);
+    assert_eq!(spare.count(), 2);
+}
+
+#[test]
 fn a_camera_that_never_was_is_missing_and_one_that_was_is_unplugged_for_as_long_as_it_takes() {
     let mut stage = Stage::new([one(good(0)), Act::Unplug]);
     let unplugged = stage.lost();

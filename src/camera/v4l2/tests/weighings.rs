@@ -71,6 +71,20 @@ impl Shown {
     }
 }
 
+/// A file without its Huffman tables.
+fn bare(file: &[u8]) -> Vec<u8> {
+    let (mut at, mut bare) = (2, file[..2].to_vec());
+    while file[at + 1] != 0xDA {
+        let end = at + 2 + usize::from(u16::from_be_bytes([file[at + 2], file[at + 3]]));
+        if file[at + 1] != 0xC4 {
+            bare.extend(&file[at..end]);
+        }
+        at = end;
+    }
+    bare.extend(&file[at..]);
+    bare
+}
+
 /// What is wrong with a frame.
 #[derive(Clone, Copy, Debug)]
 enum Flaw {
@@ -137,6 +151,8 @@ impl Counter {
         let mut fills = Vec::new();
         let cut = whole.len() * 6 / 10;
         match flaw {
+            // Some cameras leave the Huffman tables out.
+            Flaw::None if self.sequence.is_multiple_of(3) => fill.bytes = bare(&whole),
             Flaw::None => {}
             Flaw::Flagged => fill.faulty = true,
             Flaw::Cut => fill.bytes.truncate(cut),
@@ -189,17 +205,18 @@ impl Counter {
         }
         let settled = self.now_ms();
         self.weight(&format!("S S {weight}")).await;
+        if number % 50 == 10 {
+            self.act(Act::Unplug).await;
+            self.act(Act::Plug).await;
+        }
         for step in 0..200 {
-            match self.roll(9) {
+            // At least two that nobody may see come first.
+            match self.roll(if step < 2 { 5 } else { 10 }) {
                 0 => self.frame(Flaw::Flagged).await,
                 1 => self.frame(Flaw::Cut).await,
                 2 => self.frame(Flaw::RunTogether).await,
                 3 => self.frame(Flaw::Lossy).await,
                 4 => self.frame(Flaw::Late).await,
-                5 if number.is_multiple_of(50) && step < 3 => {
-                    self.act(Act::Unplug).await;
-                    self.act(Act::Plug).await;
-                }
                 _ => self.frame(Flaw::None).await,
             }
             self.weight(&format!("S S {weight}")).await;
@@ -311,7 +328,7 @@ async fn a_thousand_weighings_get_no_picture_that_is_older_foreign_or_spliced() 
     }
     let counts = tally.counts();
     let met = [counts.flagged, counts.damaged, counts.late, counts.reopens];
-    assert!(met.iter().zip([200, 200, 200, 5]).all(|(met, least)| *met >= least), "{counts:?}");
+    assert!(met.iter().zip([200, 200, 200, 20]).all(|(met, least)| *met >= least), "{counts:?}");
     drop((counter, halt));
     let _stopped = lane.await.unwrap();
     thread.join().unwrap();
