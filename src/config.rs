@@ -16,13 +16,13 @@ use toml::Spanned;
 use crate::bounded::Bounded;
 use crate::outcome::Products;
 use crate::scale::custom::Rules as CustomRules;
-use crate::scale::{FAMILIES, Family, Framing, Line, Profile};
+use crate::scale::{FAMILIES, Family, Framing, Kind, Line, Model, Profile};
 use crate::serial::{Port, Setup};
 use crate::stability::Rules;
-use crate::weight::{Division, Unit, Weight};
+use crate::weight::{Division, Grams, Unit, Weight};
 use crate::{camera, picture, recognition, sink};
 use custom::CustomTable;
-use values::{DeviceId, Grams, Protocol};
+use values::{DeviceId, Protocol};
 
 /// Where the settings are unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/scalecam/config.toml";
@@ -73,14 +73,6 @@ pub struct Scale {
     /// The protocol in the site's own words, for `custom`.
     pub custom: Option<Arc<CustomRules>>,
 }
-
-impl PartialEq for Family {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Family {}
 
 /// Where a scale is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,6 +224,7 @@ struct ScaleTable {
     framing: Option<Framing>,
     unit: Option<Unit>,
     decimals: Option<Decimals>,
+    profile: Option<Spanned<String>>,
     division_g: Option<Grams>,
     checksum_file: Option<PathBuf>,
     custom: Option<Spanned<CustomTable>>,
@@ -263,19 +256,7 @@ impl Tables {
     fn check(self) -> Result<Config, Objection> {
         let scale = self.scale.check()?;
         for (index, sink) in self.sink.iter().enumerate() {
-            if matches!(sink.as_ref(), sink::Settings::ScaleDisplay(_)) && scale.family.display.is_none() {
-                let able: Vec<_> = FAMILIES
-                    .iter()
-                    .filter(|family| family.display.is_some())
-                    .map(|family| family.name)
-                    .collect();
-                let reason = format!(
-                    "a scale that speaks {} has no display for texts; of the protocols, these have: {}",
-                    scale.family.name,
-                    able.join(", ")
-                );
-                return Err(Objection { at: sink.span().start, key: format!("sink[{index}]"), reason });
-            }
+            check_sink(index, sink, &scale)?;
         }
         let (picture, mut camera) = (picture(self.picture, &self.camera)?, self.camera);
         camera.choice.region = picture.region.map(picture::Area::rect);
@@ -290,7 +271,7 @@ impl Tables {
             scale,
             trigger: Trigger {
                 manual: self.trigger.manual,
-                min_load: self.trigger.min_load_g.map(|grams| grams.0),
+                min_load: self.trigger.min_load_g.map(Grams::weight),
                 settle: self.trigger.settle_ms.map(Bounded::as_millis),
             },
             camera,
@@ -321,6 +302,39 @@ fn picture(
         }
         (Ok(_) | Err(_), _) => Ok(settings),
     }
+
+/// Refuses a sink that the scale has no words for, and names the protocols that have.
+fn check_sink(index: usize, sink: &Spanned<sink::Settings>, scale: &Scale) -> Result<(), Objection> {
+    let Some(kind) = sink.as_ref().wants() else { return Ok(()) };
+    let Scale { family, profile, .. } = scale;
+    if family.writes_of(profile.model).of(kind).is_some() {
+        return Ok(());
+    }
+    let what = match kind {
+        Kind::Text => "has no display for texts",
+        Kind::Price => "takes no price",
+        Kind::Tare => "takes no known tare",
+        Kind::Beep => "has no beep for the host",
+    };
+    let speaks = profile.model.map_or(String::new(), |model| format!(" with the profile {}", model.name));
+    let reason = format!(
+        "a scale that speaks {}{speaks} {what}; of the protocols, these do: {}",
+        family.name,
+        able(kind).join(", ")
+    );
+    Err(Objection { at: sink.span().start, key: format!("sink[{index}]"), reason })
+}
+
+/// The protocols that take that from the host; a variant as `family (profile "variant")`.
+fn able(kind: Kind) -> Vec<String> {
+    let each = |family: &&'static Family| {
+        let own = family.writes.of(kind).map(|_| family.name.to_owned());
+        let variants =
+            family.models.iter().filter(|model| model.writes.is_some_and(|writes| writes.of(kind).is_some()));
+        let variants = variants.map(|model| format!("{} (profile {:?})", family.name, model.name));
+        own.into_iter().chain(variants).collect::<Vec<_>>()
+    };
+    FAMILIES.iter().flat_map(each).collect()
 }
 
 impl ScaleTable {
@@ -345,6 +359,8 @@ impl ScaleTable {
                 return Err(Objection { at: 0, key: "scale.protocol".to_owned(), reason });
             }
         };
+        let model = self.profile.map(|name| model(family, &name)).transpose()?;
+        let line = family.line_of(model);
         let is_custom = *family == crate::scale::custom::FAMILY;
         if let Some(table) = self.custom.as_ref().filter(|_| !is_custom) {
             let reason = "describes a protocol; it needs scale.protocol = \"custom\"".to_owned();
@@ -357,17 +373,29 @@ impl ScaleTable {
             port: self.port,
             family,
             line: Line {
-                baud: self.baud.map_or(family.line.baud, Bounded::get),
-                framing: self.framing.unwrap_or(family.line.framing),
+                baud: self.baud.map_or(line.baud, Bounded::get),
+                framing: self.framing.unwrap_or(line.framing),
             },
-            profile: Profile { unit: self.unit, decimals },
+            profile: Profile { unit: self.unit, decimals, model },
             division: self
                 .division_g
-                .and_then(|grams| Division::from_micrograms(grams.0.micrograms().unsigned_abs())),
+                .and_then(|grams| Division::from_micrograms(grams.weight().micrograms().unsigned_abs())),
             checksum_file: self.checksum_file,
             custom,
         })
     }
+}
+
+/// The maker's variant of that name.
+fn model(family: &'static Family, name: &Spanned<String>) -> Result<&'static Model, Objection> {
+    family.model(name.as_ref()).ok_or_else(|| {
+        let names: Vec<_> = family.models.iter().map(|model| model.name).collect();
+        let reason = match names.as_slice() {
+            [] => format!("{} has no variants; leave the setting out", family.name),
+            names => format!("unknown variant `{}`, expected one of {}", name.as_ref(), names.join(", ")),
+        };
+        Objection { at: name.span().start, key: "scale.profile".to_owned(), reason }
+    })
 }
 
 fn names() -> String {

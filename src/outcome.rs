@@ -3,7 +3,8 @@
 //! The JSON line is a contract with everybody who scripts against the agent; its names stand in one place,
 //! here, and a test holds them.
 
-use std::collections::BTreeMap;
+mod product;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +16,7 @@ use crate::recognition::{Facts, Failure, Recognition, ResultType, decimal_grams}
 use crate::scale::Stability;
 use crate::stamp::iso_utc;
 use crate::weight::Quantity;
-
-/// Product id → what a person reads.
-pub type Products = BTreeMap<String, String>;
+pub use product::{Product, Products};
 
 /// What set a weighing off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -149,6 +148,12 @@ impl Outcome {
         }
     }
 
+    /// What the settings say of the product to show.
+    #[must_use]
+    pub fn product(&self) -> Option<&Product> {
+        self.products.get(self.product_id()?)
+    }
+
     /// The service's own word for the result, or `failed`.
     #[must_use]
     pub fn word(&self) -> &str {
@@ -184,7 +189,7 @@ impl Outcome {
                 .iter()
                 .map(|option| OptionLine {
                     product_id: option.product_id.as_str(),
-                    name: self.products.get(option.product_id.as_str()).map(String::as_str),
+                    name: self.products.get(option.product_id.as_str()).map(|product| product.name.as_str()),
                     quantity: option.quantity.as_ref(),
                     score: option.score.as_ref(),
                 })

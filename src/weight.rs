@@ -3,6 +3,10 @@
 //! There is no floating point between the wire and the request body. A [`Quantity`] keeps the digits and
 //! the decimal places as they were sent, a [`Weight`] is what decisions are taken on.
 
+mod grams;
+
+pub use grams::Grams;
+
 use std::fmt;
 use std::str::FromStr;
 

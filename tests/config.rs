@@ -28,7 +28,7 @@ fn the_shipped_file_is_good_as_it_stands() {
     let config = parse(SHIPPED).unwrap();
     assert_eq!(config.device_id.as_deref(), Some("LANE-01"));
     assert_eq!(config.sinks.len(), 1);
-    assert_eq!(config.products.get("834437").map(String::as_str), Some("Banana"));
+    assert_eq!(config.products.get("834437").map(|product| product.name.as_str()), Some("Banana"));
 }
 
 /// Takes the comment sign off every line that shows a key or a table.
@@ -212,4 +212,50 @@ fn a_protocol_in_the_sites_own_words_is_checked() {
         other.contains("scale.custom: describes a protocol; it needs scale.protocol = \"custom\""),
         "{other}"
     );
+}
+
+#[test]
+fn a_variant_is_one_of_its_protocol_and_brings_its_line() {
+    let slow = LEAST.replace("mt-sics\"\n", "dialog-06\"\nprofile = \"04\"\n");
+    let scale = parse(&slow).unwrap().scale;
+    assert_eq!((scale.line.baud, scale.profile.model.map(|model| model.name)), (4800, Some("04")));
+    let message = parse(&slow.replace("\"04\"", "\"05\"")).unwrap_err();
+    let expected = "config.toml:6:11: scale.profile: unknown variant `05`, expected one of 06, 04, 02, dibal";
+    assert!(message.starts_with(expected), "{message}");
+    let none = parse(&LEAST.replace("mt-sics\"\n", "mt-sics\"\nprofile = \"x\"\n")).unwrap_err();
+    assert!(none.contains("mt-sics has no variants"), "{none}");
+}
+
+#[test]
+fn what_a_scale_cannot_take_is_refused_with_those_that_can() {
+    for (kind, able, unable, named) in [
+        ("scale-price", "dialog-06\"\n", "mt-sics\"\n", "prix (profile \"prt5\")"),
+        ("scale-price", "prix\"\nprofile = \"prt5\"\n", "prix\"\nprofile = \"prt3\"\n", "dialog-06"),
+        ("scale-tare", "mt-sics\"\n", "cas-dc1\"\n", "toledo-8217"),
+        ("scale-tare", "st-gs\"\nprofile = \"and\"\n", "st-gs\"\n", "st-gs (profile \"and\")"),
+        ("scale-beep", "radwag\"\n", "toledo-8217\"\n", "magellan"),
+        ("scale-beep", "st-gs\"\nprofile = \"dini\"\n", "custom\"\n", "sbi"),
+    ] {
+        let text = |protocol: &str| {
+            format!("{}[[sink]]\nkind = \"{kind}\"\n", LEAST.replace("mt-sics\"\n", protocol))
+        };
+        assert_eq!(parse(&text(able)).unwrap().sinks.len(), 1, "{kind} {able}");
+        let message = parse(&text(unable)).unwrap_err();
+        assert!(message.contains("sink[0]: a scale that speaks") && message.contains(named), "{message}");
+    }
+    let message = parse(&format!("{LEAST}[[sink]]\nkind = \"scale-price\"\ntare_g = 5\n")).unwrap_err();
+    assert!(message.contains("kind = \"scale-price\" has no `tare_g`"), "{message}");
+}
+
+#[test]
+fn a_product_may_have_a_price_and_a_tare() {
+    let text = format!(
+        "{LEAST}[products]\n\"1\" = {{ name = \"Fig\", price = \"12.50\", tare_g = 2.5 }}\n\"2\" = \"Kiwi\"\n"
+    );
+    let products = parse(&text).unwrap().products;
+    assert_eq!(products["1"].price, Some(1250));
+    assert_eq!(products["1"].tare.unwrap().micrograms(), 2_500_000);
+    assert_eq!((products["2"].name.as_str(), products["2"].price), ("Kiwi", None));
+    let message = parse(&text.replace("12.50", "12.505")).unwrap_err();
+    assert!(message.contains("products.1.price: invalid value: string \"12.505\""), "{message}");
 }

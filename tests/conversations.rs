@@ -12,8 +12,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use scalecam::scale::dialogue::{Bar, Dialogue, Event, NotShown, Step};
-use scalecam::scale::{Checksums, FAMILIES, Family, Garbled, Heard, Profile, Stability, Terms};
+use scalecam::scale::dialogue::{Bar, Dialogue, Event, Step};
+use scalecam::scale::{
+    Checksums, FAMILIES, Family, Garbled, Heard, Kind, NotWritten, Profile, Stability, Terms,
+};
 use scalecam::stamp::Stamp;
 
 fn at(ms: u64) -> Stamp {
@@ -409,7 +411,7 @@ fn a_text_on_a_dialog_scale_goes_with_the_price_and_stays() {
     bench.play(600, |bytes| scale.answer(bytes));
     bench.dialogue.show("Banana, ripe and long");
     bench.play(600, |bytes| scale.answer(bytes));
-    assert!(bench.events.contains(&Event::Shown(Ok(()))), "{:?}", bench.events);
+    assert!(bench.events.contains(&Event::Written(Kind::Text, Ok(()))), "{:?}", bench.events);
     assert_eq!(scale.shown.take().as_deref(), Some(&b"Banana, ripe "[..]));
     bench.play(600, |bytes| scale.answer(bytes));
     assert_eq!(scale.shown.take().as_deref(), Some(&b"Banana, ripe "[..]), "the next price brings it again");
@@ -425,7 +427,11 @@ fn a_text_on_a_dialog_scale_goes_with_the_price_and_stays() {
         600,
         |bytes| if bytes == b"\x04\x0208\x03" { b"\x0209\x1B13\x03".to_vec() } else { vec![0x15] },
     );
-    assert!(bench.events.contains(&Event::Shown(Err(NotShown::Refused("bad-text")))), "{:?}", bench.events);
+    assert!(
+        bench.events.contains(&Event::Written(Kind::Text, Err(NotWritten::Refused("bad-text")))),
+        "{:?}",
+        bench.events
+    );
 }
 
 /// What may be said to a scale that was not asked to change: everything else might be an order.

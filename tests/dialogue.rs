@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use scalecam::scale::dialogue::{Dialogue, Event, NotShown, Step};
-use scalecam::scale::{Family, Garbled, Heard, Profile, Terms};
+use scalecam::scale::dialogue::{Dialogue, Event, Step};
+use scalecam::scale::{Family, Garbled, Heard, Kind, NotWritten, Profile, Terms};
 use scalecam::stamp::Stamp;
 
 fn at(ms: u64) -> Stamp {
@@ -166,7 +166,7 @@ fn a_text_waits_for_its_turn_and_its_fate_is_told() {
     hear(&mut dialogue, b"S S      1.235 kg\r\n", 10);
     assert_eq!(dialogue.step(at(10)), Step::Send(b"D \"Banana\"\r\n".to_vec()));
     let events = hear(&mut dialogue, b"D A\r\n", 20);
-    assert!(events.contains(&Event::Shown(Ok(()))));
+    assert!(events.contains(&Event::Written(Kind::Text, Ok(()))));
     assert!(matches!(dialogue.step(at(20)), Step::Send(_)), "and the next question follows");
 
     hear(&mut dialogue, b"S S      1.235 kg\r\n", 30);
@@ -175,12 +175,12 @@ fn a_text_waits_for_its_turn_and_its_fate_is_told() {
     assert!(
         hear(&mut dialogue, b"ES\r\n", 40)
             .iter()
-            .any(|event| matches!(event, Event::Shown(Err(NotShown::Refused(_)))))
+            .any(|event| matches!(event, Event::Written(Kind::Text, Err(NotWritten::Refused(_)))))
     );
 
     dialogue.show("Plum");
     assert!(matches!(dialogue.step(at(50)), Step::Send(_)));
-    assert_eq!(dialogue.step(at(550)), Step::Tell(Event::Shown(Err(NotShown::NoAnswer))));
+    assert_eq!(dialogue.step(at(550)), Step::Tell(Event::Written(Kind::Text, Err(NotWritten::NoAnswer))));
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn of_two_texts_that_wait_the_newer_is_shown() {
     let mut dialogue = begin("mt-sics");
     assert!(matches!(dialogue.step(at(0)), Step::Send(_)));
     assert_eq!(dialogue.show("old"), None);
-    assert_eq!(dialogue.show("new"), Some(Event::Shown(Err(NotShown::Superseded))));
+    assert_eq!(dialogue.show("new"), Some(Event::Written(Kind::Text, Err(NotWritten::Superseded))));
     hear(&mut dialogue, b"S S      1.235 kg\r\n", 10);
     assert_eq!(dialogue.step(at(10)), Step::Send(b"D \"new\"\r\n".to_vec()));
 }

@@ -46,6 +46,7 @@ const TILLS: &[Till] = &[
     till("st-gs/cas22", &[]),
     till("st-gs/cas10", &[]),
     till("st-gs/and", &[b"Q\r\n"]),
+    till("st-gs/dini", &[b"READ\r\n"]),
     till("sma", &[b"\nW\r"]),
     till("toledo-continuous", &[]),
     pounds(till("toledo-continuous", &[])),
@@ -86,7 +87,7 @@ impl Counter {
         let language = Language::named(till.language).unwrap();
         let family = Family::named(till.language.split('/').next().unwrap()).unwrap();
         // the settings of a site: unit and decimal places as the scale's display shows them
-        let profile = Profile { unit: Some(unit), decimals: Some(division.decimals()) };
+        let profile = Profile { unit: Some(unit), decimals: Some(division.decimals()), ..Profile::default() };
         Self {
             till,
             scale: Indicator::new(Stamp::from_millis(0), division, 15_000, &Character::default(), 4),

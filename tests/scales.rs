@@ -20,7 +20,7 @@ const MOST_HELD: usize = 256;
 /// The settings a family needs for its samples.
 fn profile(family: &Family) -> Profile {
     let unit = (!family.sends_unit && family.name != "toledo-8217").then_some(Unit::Kilogram);
-    Profile { unit, decimals: None }
+    Profile { unit, ..Profile::default() }
 }
 
 /// Families whose frames carry a checksum.

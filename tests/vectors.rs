@@ -48,7 +48,7 @@ fn every_vector_is_taken_for_what_it_is() {
     let mut wrong = Vec::new();
     for Case { protocol, name, hex, settings, says } in &cases {
         let family = Family::named(protocol).unwrap_or_else(|| panic!("no family {protocol}"));
-        let profile = Profile { unit: settings.unit, decimals: settings.decimals };
+        let profile = Profile { unit: settings.unit, decimals: settings.decimals, ..Profile::default() };
         let lines = report::lines(family, &profile, &bytes_from_hex(hex).unwrap());
         let said: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         if said.len() != says.len() || !said.iter().zip(says).all(|(said, expected)| agrees(said, expected)) {

@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let unit = [None, Some(Unit::Gram), Some(Unit::Kilogram), Some(Unit::Pound), Some(Unit::Ounce)]
         [usize::from(settings & 0x0F) % 5];
     let decimals = (settings & 0x80 != 0).then_some(settings >> 4 & 0x07);
-    let profile = Profile { unit, decimals };
+    let profile = Profile { unit, decimals, ..Profile::default() };
     let mut decoder = (family.decoder)(&profile);
     for &byte in wire {
         if let Some(frame) = decoder.push(byte) {

@@ -3,16 +3,25 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Exit, give};
-use crate::scale::{FAMILIES, Family, Profile, bytes_from_hex, report};
+use crate::config::Config;
+use crate::scale::custom::{self, Rules};
+use crate::scale::{Decoder, FAMILIES, Family, Model, Profile, bytes_from_hex, report};
 use crate::weight::Unit;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The protocol: toledo-8217, mt-sics, st-gs, …
-    #[arg(long, value_name = "P", value_parser = family)]
+    /// The protocol: toledo-8217, mt-sics, st-gs, …; `custom` as the settings describe it
+    #[arg(long, value_name = "P", value_parser = family_or_custom)]
     protocol: &'static Family,
+    /// The settings' file, for `custom` (without one it is read as by default)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The maker's variant, where makers differ: 8213, ecr, cas-22, …
+    #[arg(long, value_name = "V")]
+    profile: Option<String>,
     /// The unit, for protocols that do not send it: g, kg, lb, oz
     #[arg(long, value_name = "U")]
     unit: Option<Unit>,
@@ -34,15 +43,21 @@ pub(super) fn family(name: &str) -> Result<&'static Family, String> {
     })
 }
 
+fn family_or_custom(name: &str) -> Result<&'static Family, String> {
+    if name == custom::FAMILY.name {
+        return Ok(&custom::FAMILY);
+    }
+    family(name).map_err(|names| format!("{names}, custom"))
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
+    let mut decoder = decoder(arguments)?;
     let input: Box<dyn Read> = match &arguments.file {
         Some(path) => {
             Box::new(File::open(path).map_err(|error| Exit::failed(format!("{}: {error}", path.display())))?)
         }
         None => Box::new(io::stdin().lock()),
     };
-    let profile = Profile { unit: arguments.unit, decimals: arguments.decimals };
-    let mut decoder = (arguments.protocol.decoder)(&profile);
     let name = arguments.protocol.name;
     let mut take = |bytes: &[u8]| {
         for &byte in bytes {
@@ -68,6 +83,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
         give(&report::incomplete_line(name, &pending))?;
     }
     Ok(())
+}
+
+/// The decoder of the command line; what it does not say of a `custom` protocol the settings say.
+fn decoder(arguments: &Arguments) -> Result<Box<dyn Decoder>, Exit> {
+    let model = arguments.profile.as_deref().map(|name| model(arguments.protocol, name)).transpose()?;
+    let profile = Profile { unit: arguments.unit, decimals: arguments.decimals, model };
+    if *arguments.protocol != custom::FAMILY {
+        return Ok((arguments.protocol.decoder)(&profile));
+    }
+    let (rules, settings) = match &arguments.config {
+        None => (Arc::<Rules>::default(), Profile::default()),
+        Some(file) => {
+            let config = Config::read(file).map_err(Exit::bad_settings)?;
+            let rules = config.scale.custom.ok_or_else(|| {
+                let text =
+                    format!("{}: scale.protocol is {}, not custom", file.display(), config.scale.family.name);
+                Exit::bad_settings(text)
+            })?;
+            (rules, config.scale.profile)
+        }
+    };
+    let profile = Profile {
+        unit: profile.unit.or(settings.unit),
+        decimals: profile.decimals.or(settings.decimals),
+        ..Profile::default()
+    };
+    Ok(custom::decoder(rules, profile))
+}
+
+fn model(family: &'static Family, name: &str) -> Result<&'static Model, Exit> {
+    family.model(name).ok_or_else(|| {
+        let names: Vec<_> = family.models.iter().map(|model| model.name).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Exit::wrong_usage(format!("unknown profile {name}; {} has: {names}", family.name))
+    })
 }
 
 /// Reads a stream piece by piece, so that a live pipe is decoded as it comes and a long file needs no memory.

@@ -73,7 +73,7 @@ async fn demonstrate(arguments: &Arguments, folder: &Path) -> Result<(), Exit> {
         say(format_args!("\nweighing {number}: {item} g are put down, waiting for the weight to settle …"));
         scale.put(item);
         let outcome = next(&mut outcomes).await?;
-        table.add(&outcome, item, arguments.protocol.display.is_some(), scale.shown().as_deref());
+        table.add(&outcome, item, arguments.protocol.writes.text.is_some(), scale.shown().as_deref());
         give(&outcome.json())?;
         scale.take_away();
         empty(&scale).await?;
@@ -111,7 +111,7 @@ fn settings(family: &Family, device: &Path, service: &Service, folder: &Path) ->
     let (ca, key) = (folder.join("ca.pem"), folder.join("api-key"));
     let written = fs::write(&ca, service.ca_pem()).and_then(|()| fs::write(&key, "practice"));
     written.map_err(|error| Exit::failed(format!("{}: {error}", folder.display())))?;
-    let sink = match family.display {
+    let sink = match family.writes.text {
         Some(_) => "[[sink]]\nkind = \"scale-display\"\ntext = \"{product} {weight}\"\n",
         None => "",
     };
@@ -145,7 +145,9 @@ impl Table {
     /// Adds a row. `has_display`: the product must also stand on the scale's display, which shows `shown`.
     fn add(&mut self, outcome: &Outcome, item: i32, has_display: bool, shown: Option<&str>) {
         let weight = outcome.quantity.map(crate::weight::Quantity::weight);
-        let product = outcome.product_id().map(|id| outcome.products.get(id).map_or(id, String::as_str));
+        let product = outcome
+            .product_id()
+            .map(|id| outcome.products.get(id).map_or(id, |product| product.name.as_str()));
         let expected = weight.and_then(service::product_for).map(|product| product.name);
         let total = milliseconds(outcome.took.total);
         let on_display = shown.zip(product).is_some_and(|(text, name)| text.contains(name));

@@ -74,7 +74,7 @@ async fn show(arguments: &Arguments, config: &Config, mut queue: mpsc::Receiver<
                 note(arguments, "the plate is empty, says the silence");
             }
             Some(Event::Said(dialogue::Event::Anew(_))) => note(arguments, "another load"),
-            Some(Event::Said(dialogue::Event::Shown(_))) => {}
+            Some(Event::Said(dialogue::Event::Written(..) | dialogue::Event::Taring(..))) => {}
             Some(Event::Said(dialogue::Event::Frame(frame, _))) => {
                 frames += 1;
                 garbled += u64::from(matches!(frame.heard, Heard::Garbled(_)));

@@ -1,13 +1,10 @@
 //! Values whose type holds their rule.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, Deserializer};
 
 use super::{PortName, names};
 use crate::scale::{Family, custom};
-use crate::weight::{Quantity, Unit, Weight};
 
 /// A protocol's name.
 #[derive(Clone, Copy)]
@@ -53,46 +50,5 @@ impl<'de> Deserialize<'de> for DeviceId {
             return Err(de::Error::invalid_value(de::Unexpected::Str(&id), &expected));
         }
         Ok(Self(id))
-    }
-}
-
-/// A number of grams above zero: `5`, `0.1`.
-#[derive(Clone, Copy)]
-pub(super) struct Grams(pub(super) Weight);
-
-impl<'de> Deserialize<'de> for Grams {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(GramsAboveZero)
-    }
-}
-
-struct GramsAboveZero;
-
-/// No checkout scale carries more than this.
-const MOST_GRAMS: i64 = 1_000_000;
-
-impl Visitor<'_> for GramsAboveZero {
-    type Value = Grams;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a number of grams above 0, at most {MOST_GRAMS}")
-    }
-
-    fn visit_i64<E: de::Error>(self, grams: i64) -> Result<Grams, E> {
-        if (1..=MOST_GRAMS).contains(&grams) {
-            Ok(Grams(Weight::from_grams(grams)))
-        } else {
-            Err(E::invalid_value(de::Unexpected::Signed(grams), &self))
-        }
-    }
-
-    fn visit_f64<E: de::Error>(self, grams: f64) -> Result<Grams, E> {
-        // The shortest text of the number is what was written, so the decimal is read exactly.
-        Quantity::parse(grams.to_string().as_bytes(), Unit::Gram)
-            .ok()
-            .map(Quantity::weight)
-            .filter(|weight| *weight > Weight::ZERO && *weight <= Weight::from_grams(MOST_GRAMS))
-            .map(Grams)
-            .ok_or_else(|| E::invalid_value(de::Unexpected::Float(grams), &self))
     }
 }

@@ -173,7 +173,8 @@ impl Lane {
                 self.hear(Load::Outside, at);
                 self.scale_is(ScaleState::Unreadable(why.to_string()));
             }
-            Event::Said(dialogue::Event::Shown(_)) => {}
+            Event::Said(dialogue::Event::Taring(tare, _)) => self.detector.tared(tare),
+            Event::Said(dialogue::Event::Written(..)) => {}
         }
     }
 

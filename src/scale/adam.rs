@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Reading, Stability, Talk, exchange, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Reading, Stability, Talk, Writes, exchange,
+    number,
 };
 
 /// Adam Equipment.
@@ -20,14 +21,15 @@ pub(super) static FAMILY: Family = Family {
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
     talk: Talk::Converse {
         // `T` reads the tare of one model and sets that of the other, so it is never sent
-        script: |_| Box::<exchange::Adam>::default(),
+        script: |_, _| Box::<exchange::Adam>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(500),
     },
     sends_stability: false,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| Box::new(LineDecoder::new(Lines::up_to(LONGEST), *profile, read)),
     samples: &[b"  1.234kg\r\n", b"G +   2.00 kg\r\n", b"G/W +   2.00 kg\r\n", b"N -   0.10 kg\r\n"],
 };

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::block::{Block, BlockDecoder};
 use super::{
-    Answer, Family, Framing, Garbled, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+    Answer, Family, Framing, Garbled, Line, Profile, Range, Reading, Stability, Talk, Writes, exchange,
+    number,
 };
 use crate::weight::{Quantity, Unit};
 
@@ -18,14 +19,15 @@ pub(super) static FAMILY: Family = Family {
     title: "Berkel; Ohaus Aviator and CAS PD-II (ECR types 0 and 1) in its place",
     line: Line { baud: 2400, framing: Framing::SevenEvenOne },
     talk: Talk::Converse {
-        script: |_| Box::<exchange::Berkel>::default(),
+        script: |_, _| Box::<exchange::Berkel>::default(),
         unhurried: Duration::from_millis(250),
         brisk: Duration::from_millis(150),
         answer_within: Duration::from_millis(500),
     },
     sends_stability: false,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| Box::new(BlockDecoder::new(BLOCK, *profile)),
     samples: &[
         b"\x02\x2901235\x1C\x03",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::block::{Block, BlockDecoder};
 use super::dialog::acknowledgement;
 use super::{
-    Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+    Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Writes, exchange, number,
 };
 
 /// CAS as ECR type 6, and those that copied it.
@@ -17,14 +17,15 @@ pub(super) static FAMILY: Family = Family {
     title: "CAS PD-II (ECR type 6), SW-II, AP-1; Ohaus Aviator; Mertech CAS-M; Samsung ER-670",
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
     talk: Talk::Converse {
-        script: |_| Box::<exchange::Cas>::default(),
+        script: |_, _| Box::<exchange::Cas>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::from_millis(150),
         answer_within: Duration::from_millis(300),
     },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| Box::new(BlockDecoder::new(BLOCK, *profile)),
     samples: &[
         b"\x01\x02S 01.235kgd\x03",

@@ -9,9 +9,10 @@ use std::time::Duration;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use super::dialogue::Event;
-use super::exchange::{Exchange, Next, Task};
+use super::exchange::{Exchange, Next};
 use super::{
-    Decoder, Family, Frame, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Decoder, Family, Frame, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Task,
+    Writes, number,
 };
 use crate::stamp::Stamp;
 use crate::weight::{Quantity, Unit};
@@ -24,7 +25,8 @@ pub static FAMILY: Family = Family {
     talk: Talk::Stream { silent_after: SILENT_AFTER },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| Box::new(Custom::new(Arc::default(), *profile)),
     samples: &[b"ST   1.235 kg\r\n"],
 };
@@ -103,7 +105,7 @@ impl Rules {
             return FAMILY.talk;
         }
         Talk::Converse {
-            script: |terms| Box::new(Ask(terms.custom.clone().unwrap_or_default())),
+            script: |terms, _| Box::new(Ask(terms.custom.clone().unwrap_or_default())),
             unhurried: self.poll,
             brisk: self.poll,
             answer_within: self.answer_within,
@@ -147,6 +149,12 @@ impl Rules {
             (None, _) => number::reading(&text, profile, stability),
         }
     }
+}
+
+/// A decoder for what the settings describe.
+#[must_use]
+pub fn decoder(rules: Arc<Rules>, profile: Profile) -> Box<dyn Decoder> {
+    Box::new(Custom::new(rules, profile))
 }
 
 /// Asks with the request of the settings.
@@ -252,12 +260,12 @@ mod tests {
             moving: vec![vec![0x80]],
             ..Rules::default()
         };
-        let profile = Profile { unit: Some(Unit::Kilogram), decimals: Some(3) };
+        let profile = Profile { unit: Some(Unit::Kilogram), decimals: Some(3), ..Profile::default() };
         let heard = hear(rules(), profile, b"\x02\xC0 01235\x03\x02\x80-00012\x03\x02\x41 01235\x03");
         assert_eq!(shown(&heard[0]), "1.235 kg Stable In");
         assert_eq!(shown(&heard[1]), "-0.012 kg Moving In");
         assert!(matches!(heard[2], Heard::Garbled(_)));
-        let unknown = Profile { unit: None, decimals: Some(3) };
+        let unknown = Profile { decimals: Some(3), ..Profile::default() };
         assert_eq!(hear(rules(), unknown, b"\x02\xC0 01235\x03"), [Heard::Garbled(Garbled::NoUnit)]);
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::envelope::{Envelope, EnvelopeDecoder};
 use super::{
-    Answer, Display, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk,
-    exchange, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Model, Profile, Range, Reading, Stability, Talk, Write,
+    Writes, exchange, number,
 };
 use crate::weight::{Quantity, Unit};
 
@@ -22,14 +22,20 @@ pub(super) static FAMILY: Family = Family {
     title: "Mettler Toledo Ariva, Viva, Diva, Tiger; Bizerba; Dibal DPOS400; Cely PI100; Ohaus Aviator",
     line: Line { baud: 9600, framing: Framing::SevenOddOne },
     talk: Talk::Converse {
-        script: |terms| Box::new(exchange::Dialog::new(terms.checksums.clone())),
+        script: |terms, profile| Box::new(exchange::Dialog::new(terms.checksums.clone(), profile)),
         unhurried: Duration::from_millis(250),
         brisk: Duration::from_millis(200),
         answer_within: Duration::from_millis(500),
     },
     sends_stability: true,
     sends_unit: true,
-    display: Some(Display { show: exchange::show_record, clear: b"" }),
+    models: MODELS,
+    writes: Writes {
+        text: Some(Write::SCRIPTED),
+        price: Some(Write::SCRIPTED),
+        tare: Some(Write::SCRIPTED),
+        beep: None,
+    },
     decoder: |profile| Box::new(EnvelopeDecoder::new(ENVELOPE, *profile)),
     samples: &[
         b"\x0202\x1B3\x1B01235\x1B000299\x1B000369\x03",
@@ -42,6 +48,17 @@ pub(super) static FAMILY: Family = Family {
         b"\x15",
     ],
 };
+
+/// The older dialogues run slower (Odoo and Ohaus Aviator for 04, Ohaus for 02), and the oldest scales have five
+/// digits of price.
+const MODELS: &[Model] = &[
+    Model::of("06", "Checkout-Dialog 06: Mettler Toledo Ariva, Viva, Diva; Bizerba; Cely; Ohaus Aviator"),
+    Model::of("04", "Checkout-Dialog 04: Ariva-S menu option 9, Ohaus Aviator")
+        .on(Line { baud: 4800, framing: Framing::SevenOddOne }),
+    Model::of("02", "Checkout-Dialog 02, five digits of price: Ohaus Aviator, old scales")
+        .on(Line { baud: 2400, framing: Framing::SevenOddOne }),
+    Model::of("dibal", "Dibal DPOS400 as for Sharp UP-800, with record 80 for a long text"),
+];
 
 /// The longest record has 26 bytes; at twice that its end was lost.
 const ENVELOPE: Envelope =

@@ -2,16 +2,23 @@
 //!
 //! A scale that streams is only listened to. A scale that answers is asked again unhurriedly while nothing
 //! changes, and back to back as soon as something does, so that an idle lane costs nothing and a settling
-//! load is seen at the speed of the line. Nothing is ever sent that changes the scale.
+//! load is seen at the speed of the line. Nothing is sent that changes the scale unless a sink of the settings orders it.
+
+mod words;
+mod writing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use words::{Bar, Event, Step};
+
 use super::custom::Custom;
-use super::exchange::{Exchange, Next, Question, Task, Terms};
+use super::exchange::{Exchange, Next, Question, Terms};
+use super::write::{ANSWER, Confirmed, Kind, NO_ANSWER, NotWritten, Task, Write, Writes};
 use super::{Decoder, Family, Frame, Garbled, Heard, Profile, Reading, Stability, Talk};
 use crate::stamp::Stamp;
+use crate::weight::Quantity;
 
 /// A frame whose next byte is later than this was cut. FTDI adapters hold bytes back for up to 16 ms and a
 /// loaded USB bus adds to it, so this is well above both.
@@ -23,68 +30,6 @@ const QUIET: Duration = Duration::from_millis(50);
 const QUIET_LIMIT: Duration = Duration::from_millis(500);
 /// So many missed answers in a row mean that the cable is out or the scale is off.
 const MISSED_POLLS: u32 = 5;
-/// How long a text may take to be accepted.
-const TEXT_ANSWER: Duration = Duration::from_millis(500);
-
-/// What the conversation tells the agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A frame arrived; the moment is that of its last byte.
-    Frame(Frame, Stamp),
-    /// The scale says that the load is still the one it weighed last.
-    Unchanged(Stamp),
-    /// The scale says, by the silence that it keeps for that, that nothing is on the plate.
-    Empty(Stamp),
-    /// The reading that follows is of other goods than the last one: the scale tells each load once.
-    Anew(Stamp),
-    /// The scale answers and will not weigh.
-    Barred(Bar, Stamp),
-    /// The scale has said nothing for too long.
-    Silent(Stamp),
-    /// What became of the text that was sent to the display.
-    Shown(Result<(), NotShown>),
-}
-
-/// Why a scale that answers will not weigh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Bar {
-    /// It wants to know that the till is the one it was approved with.
-    #[error(
-        "the scale demands checksums: set scale.checksum_file to those agreed with its maker, or switch the demand off in its menu"
-    )]
-    ChecksumsWanted,
-    /// It was not satisfied.
-    #[error("the scale refused the checksums: they are not those agreed with its maker")]
-    ChecksumsRefused,
-}
-
-/// Why a text is not on the scale's display.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotShown {
-    /// The scale refused it.
-    #[error("the scale refused the text: {0}")]
-    Refused(&'static str),
-    /// The scale did not say that it took it.
-    #[error("the scale did not confirm the text within {} ms", TEXT_ANSWER.as_millis())]
-    NoAnswer,
-    /// A newer text took its place before it was sent.
-    #[error("a newer text took its place")]
-    Superseded,
-    /// The port is not open.
-    #[error("the scale is not connected")]
-    NotConnected,
-}
-
-/// What to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Send these bytes, then ask again.
-    Send(Vec<u8>),
-    /// Tell the agent, then ask again.
-    Tell(Event),
-    /// Listen until this moment, then ask again.
-    ListenUntil(Stamp),
-}
 
 /// What was asked last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,20 +47,24 @@ enum Turn {
 enum Asked {
     /// A question for the weight, begun then.
     Weight(Stamp),
-    /// A text; `told` if someone waits to hear what became of it.
-    Text { told: bool },
+    /// Something written; `told` if someone waits to hear what became of it.
+    Write { kind: Kind, confirmed: Confirmed, told: bool },
 }
 
 /// The conversation with one scale.
 pub struct Dialogue {
     talk: Talk,
-    has_display: bool,
+    writes: Writes,
+    profile: Profile,
     decoder: Box<dyn Decoder>,
     script: Box<dyn Exchange>,
     /// How long readings must stay the same before polling is unhurried.
     calm_after: Duration,
     turn: Turn,
-    text: Option<Task>,
+    /// What is to be written: one of each kind at most.
+    orders: VecDeque<Task>,
+    /// What the scale last sent, for the unit and the decimal places that it takes its orders in.
+    seen: Option<Quantity>,
     /// What the exchange says next.
     saying: Option<Vec<u8>>,
     /// What the agent is told before anything else happens.
@@ -144,15 +93,16 @@ impl Dialogue {
     /// settling of a load may take after its last change; polling stays brisk for that long.
     #[must_use]
     pub fn begin(family: &Family, profile: &Profile, terms: &Terms, hold: Duration, now: Stamp) -> Self {
-        let talk = terms.custom.as_ref().map_or(family.talk, |rules| rules.talk());
+        let talk = terms.custom.as_ref().map_or(family.talk_of(profile.model), |rules| rules.talk());
         let script: Box<dyn Exchange> = match talk {
-            Talk::Poll { request, .. } => Box::new(Question::new(request, family.display)),
-            Talk::Converse { script, .. } => script(terms),
-            Talk::Stream { .. } | Talk::Reports => Box::new(Question::new(b"", family.display)),
+            Talk::Poll { request, .. } => Box::new(Question(request)),
+            Talk::Converse { script, .. } => script(terms, profile),
+            Talk::Stream { .. } | Talk::Reports => Box::new(Question(b"")),
         };
         Self {
             talk,
-            has_display: family.display.is_some(),
+            writes: family.writes_of(profile.model),
+            profile: *profile,
             decoder: match &terms.custom {
                 Some(rules) => Box::new(Custom::new(Arc::clone(rules), *profile)),
                 None => (family.decoder)(profile),
@@ -160,7 +110,8 @@ impl Dialogue {
             script,
             calm_after: hold + Duration::from_secs(1),
             turn: Turn::Idle { ask_at: now },
-            text: None,
+            orders: VecDeque::new(),
+            seen: None,
             saying: None,
             telling: VecDeque::new(),
             missed: 0,
@@ -171,24 +122,6 @@ impl Dialogue {
             last_reading: None,
             same_since: now,
         }
-    }
-
-    /// Queues a text for the display; the next free turn sends it. A text that still waits is superseded.
-    pub fn show(&mut self, text: &str) -> Option<Event> {
-        self.queue(Task::Show(text.to_owned()))
-    }
-
-    /// Gives the display back to the weight.
-    pub fn clear(&mut self) -> Option<Event> {
-        self.queue(Task::Clear)
-    }
-
-    fn queue(&mut self, text: Task) -> Option<Event> {
-        if !self.has_display {
-            return None;
-        }
-        let superseded = self.text.replace(text).is_some_and(|old| old != Task::Clear);
-        superseded.then_some(Event::Shown(Err(NotShown::Superseded)))
     }
 
     /// Takes a byte that arrived at that moment.
@@ -229,8 +162,13 @@ impl Dialogue {
             self.alive(at);
         }
         match self.turn {
-            Turn::Awaiting { .. } => {
-                let next = self.script.hear(frame, at, events);
+            Turn::Awaiting { asked, .. } => {
+                let next = match asked {
+                    Asked::Write { confirmed, .. } if confirmed != Confirmed::ByScript => {
+                        writing::hear(confirmed, frame, at, events)
+                    }
+                    Asked::Weight(_) | Asked::Write { .. } => self.script.hear(frame, at, events),
+                };
                 self.go_on(next, at, events);
             }
             Turn::Idle { .. } | Turn::Draining { .. } => self.script.overhear(frame, at, events),
@@ -249,6 +187,7 @@ impl Dialogue {
         if !still {
             self.same_since = at;
         }
+        self.seen = reading.quantity.or(self.seen);
         self.last_reading = Some(reading.clone());
     }
 
@@ -257,7 +196,20 @@ impl Dialogue {
         match self.talk {
             Talk::Poll { unhurried, brisk, answer_within, .. }
             | Talk::Converse { unhurried, brisk, answer_within, .. } => (unhurried, brisk, answer_within),
-            Talk::Stream { .. } | Talk::Reports => (QUIET, QUIET, TEXT_ANSWER),
+            Talk::Stream { .. } | Talk::Reports => (QUIET, QUIET, ANSWER),
+        }
+    }
+
+    /// The answer did not come.
+    fn missed(&mut self, asked: Asked, mute: bool, now: Stamp, events: &mut Vec<Event>) -> Next {
+        match asked {
+            Asked::Write { confirmed: Confirmed::ByNothing, .. } => Next::Done,
+            Asked::Write { confirmed: Confirmed::ByAnswer | Confirmed::ByReading, .. } => Next::Missed,
+            Asked::Weight(_) | Asked::Write { .. } => match self.script.missed(mute, now, events) {
+                // There is nothing left to wait for.
+                Next::Wait | Next::WaitFor(_) => Next::Missed,
+                next @ (Next::Say(_) | Next::Done | Next::Refused(_) | Next::Missed) => next,
+            },
         }
     }
 
@@ -286,17 +238,8 @@ impl Dialogue {
                 }
                 Turn::Draining { since: at }
             }
-            (Next::Done, Asked::Text { told }) => {
-                events.extend(told.then_some(Event::Shown(Ok(()))));
-                Turn::Idle { ask_at: at }
-            }
-            (Next::Refused(word), Asked::Text { told }) => {
-                events.extend(told.then_some(Event::Shown(Err(NotShown::Refused(word)))));
-                Turn::Idle { ask_at: at }
-            }
-            (Next::Missed, Asked::Text { told }) => {
-                events.extend(told.then_some(Event::Shown(Err(NotShown::NoAnswer))));
-                Turn::Draining { since: at }
+            (next @ (Next::Done | Next::Refused(_) | Next::Missed), Asked::Write { kind, told, .. }) => {
+                writing::done(&next, kind, told, at, events)
             }
         };
     }
@@ -336,13 +279,9 @@ impl Dialogue {
         let next = match self.turn {
             Turn::Idle { ask_at } => self.step_idle(ask_at, now),
             Turn::Awaiting { until, .. } if now < until => Step::ListenUntil(until),
-            Turn::Awaiting { mute, .. } => {
+            Turn::Awaiting { asked, mute, .. } => {
                 let mut events = Vec::new();
-                let next = match self.script.missed(mute, now, &mut events) {
-                    // There is nothing left to wait for.
-                    Next::Wait | Next::WaitFor(_) => Next::Missed,
-                    next @ (Next::Say(_) | Next::Done | Next::Refused(_) | Next::Missed) => next,
-                };
+                let next = self.missed(asked, mute, now, &mut events);
                 self.go_on(next, now, &mut events);
                 self.telling.extend(events);
                 return self.step(now);
@@ -369,9 +308,8 @@ impl Dialogue {
     }
 
     fn step_idle(&mut self, ask_at: Stamp, now: Stamp) -> Step {
-        if let Some(task) = self.text.take() {
-            let told = task != Task::Clear;
-            return self.send(&task, Asked::Text { told }, TEXT_ANSWER, now);
+        if let Some(step) = self.write(now) {
+            return step;
         }
         match self.talk {
             Talk::Reports => Step::ListenUntil(now + QUIET_LIMIT),
@@ -385,16 +323,17 @@ impl Dialogue {
             }
             Talk::Poll { .. } | Talk::Converse { .. } if now < ask_at => Step::ListenUntil(ask_at),
             Talk::Poll { answer_within, .. } | Talk::Converse { answer_within, .. } => {
-                match self.script.hold_off(now) {
-                    Some(until) => Step::ListenUntil(until),
-                    None => self.send(&Task::Weigh, Asked::Weight(now), answer_within, now),
+                if let Some(until) = self.script.hold_off(now) {
+                    return Step::ListenUntil(until);
                 }
+                let question = self.script.begin(&Task::Weigh);
+                self.send(question, Asked::Weight(now), answer_within, now)
             }
         }
     }
 
-    fn send(&mut self, task: &Task, asked: Asked, limit: Duration, now: Stamp) -> Step {
+    fn send(&mut self, bytes: Vec<u8>, asked: Asked, limit: Duration, now: Stamp) -> Step {
         self.turn = Turn::Awaiting { asked, until: now + limit, mute: true };
-        Step::Send(self.script.begin(task))
+        Step::Send(bytes)
     }
 }

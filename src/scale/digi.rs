@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
-use super::{Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number};
+use super::{
+    Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Writes, number,
+};
 
 /// Digi DS-425 and relatives.
 pub(super) static FAMILY: Family = Family {
@@ -17,7 +19,8 @@ pub(super) static FAMILY: Family = Family {
     talk: Talk::Stream { silent_after: Duration::from_secs(2) },
     sends_stability: true,
     sends_unit: false,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| Box::new(LineDecoder::new(Lines::up_to(LONGEST), *profile, read)),
     samples: &[
         b"\x00\r0  1.235\r4  0.000\r\n",
@@ -74,7 +77,7 @@ mod tests {
     use crate::weight::Unit;
 
     fn heard(line: &[u8]) -> Result<Reading, Garbled> {
-        weigh(line, Profile { unit: Some(Unit::Kilogram), decimals: None })
+        weigh(line, Profile { unit: Some(Unit::Kilogram), ..Profile::default() })
     }
 
     fn shown(line: &[u8]) -> String {

@@ -10,6 +10,7 @@ mod berkel;
 mod cas;
 mod checksum;
 mod dialog;
+mod hark;
 mod magellan;
 mod prix;
 mod radwag;
@@ -22,7 +23,8 @@ pub(super) use adam::Adam;
 pub(super) use berkel::Berkel;
 pub(super) use cas::Cas;
 pub use checksum::{Checksums, NotChecksums};
-pub(super) use dialog::{Dialog, show_record};
+pub(super) use dialog::Dialog;
+pub(super) use hark::Hark;
 pub(super) use magellan::Magellan;
 pub(super) use prix::Prix;
 pub(super) use radwag::Radwag;
@@ -30,7 +32,7 @@ pub(super) use sbi::Sbi;
 
 use super::custom::Rules;
 use super::dialogue::Event;
-use super::{Display, Frame, Heard};
+use super::{Frame, Heard, Task};
 use crate::stamp::Stamp;
 
 /// What the site hands to a conversation.
@@ -40,17 +42,6 @@ pub struct Terms {
     pub checksums: Option<Checksums>,
     /// The protocol of the settings, for `custom`.
     pub custom: Option<Arc<Rules>>,
-}
-
-/// What an exchange is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// The present weight.
-    Weigh,
-    /// A text on the display.
-    Show(String),
-    /// The display back to the weight.
-    Clear,
 }
 
 /// How an exchange goes on.
@@ -95,39 +86,20 @@ pub trait Exchange: Send {
 }
 
 /// One request, one answer.
-pub(super) struct Question {
-    request: &'static [u8],
-    display: Option<Display>,
-    weighing: bool,
-}
-
-impl Question {
-    pub(super) const fn new(request: &'static [u8], display: Option<Display>) -> Self {
-        Self { request, display, weighing: true }
-    }
-}
+pub(super) struct Question(pub(super) &'static [u8]);
 
 impl Exchange for Question {
-    fn begin(&mut self, task: &Task) -> Vec<u8> {
-        self.weighing = *task == Task::Weigh;
-        match (task, self.display) {
-            (Task::Weigh, _) => self.request.to_vec(),
-            (Task::Show(text), Some(display)) => (display.show)(text),
-            (Task::Clear, Some(display)) => display.clear.to_vec(),
-            (Task::Show(_) | Task::Clear, None) => Vec::new(),
-        }
+    fn begin(&mut self, _task: &Task) -> Vec<u8> {
+        self.0.to_vec()
     }
 
     fn hear(&mut self, frame: Frame, at: Stamp, tell: &mut Vec<Event>) -> Next {
         // A cable that sends the request back; the answer follows.
-        let is_echo = matches!(&frame.heard, Heard::Answer(answer) if answer.word == "echo");
-        let next = match (&frame.heard, self.weighing) {
-            // The stream goes on around a text.
-            (Heard::Reading(_) | Heard::Garbled(_), false) => Next::Wait,
-            _ if is_echo => Next::Wait,
-            // An answer without a weight where one was asked for, or a text refused.
-            (Heard::Answer(answer), weighing) if weighing || answer.refused => Next::Refused(answer.word),
-            (Heard::Reading(_) | Heard::Garbled(_) | Heard::Answer(_), _) => Next::Done,
+        let next = match &frame.heard {
+            Heard::Answer(answer) if answer.word == "echo" => Next::Wait,
+            // An answer without a weight where one was asked for.
+            Heard::Answer(answer) => Next::Refused(answer.word),
+            Heard::Reading(_) | Heard::Garbled(_) => Next::Done,
         };
         tell.push(Event::Frame(frame, at));
         next

@@ -4,7 +4,7 @@
 //! whole from the kernel and not over a serial line. Layout: USB-IF HID point-of-sale usage tables, usbscale.
 
 use super::block::{Block, BlockDecoder};
-use super::{Family, Framing, Garbled, Line, Profile, Range, Reading, Stability, Talk};
+use super::{Family, Framing, Garbled, Line, Profile, Range, Reading, Stability, Talk, Writes};
 use crate::weight::{Quantity, Unit};
 
 /// DYMO, Stamps.com, Fairbanks SCB, Mettler PS, Pitney Bowes.
@@ -16,7 +16,8 @@ pub(super) static FAMILY: Family = Family {
     talk: Talk::Reports,
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| Box::new(BlockDecoder::new(BLOCK, *profile)),
     samples: &[
         b"\x03\x04\x02\x00\x14\x00",

@@ -7,8 +7,10 @@
 use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
+use super::write::Confirmed;
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Task, Write,
+    Writes, exchange, number,
 };
 use crate::weight::{Quantity, Unit};
 
@@ -18,14 +20,15 @@ pub(super) static FAMILY: Family = Family {
     title: "Datalogic and PSC Magellan scanner-scales on a single cable",
     line: Line { baud: 9600, framing: Framing::SevenOddOne },
     talk: Talk::Converse {
-        script: |_| Box::<exchange::Magellan>::default(),
+        script: |_, _| Box::<exchange::Magellan>::default(),
         unhurried: Duration::from_millis(250),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(500),
     },
     sends_stability: true,
     sends_unit: false,
-    display: None,
+    models: &[],
+    writes: Writes { beep: Some(Write::new(Confirmed::ByNothing, beep)), ..Writes::NONE },
     decoder: |profile| Box::new(LineDecoder::new(Lines::ending_in_cr(LONGEST), *profile, read)),
     samples: &[
         b"S14401235\r",
@@ -40,6 +43,11 @@ pub(super) static FAMILY: Family = Family {
 
 /// Weights take 10 bytes; the longest barcodes are GS1 with under a hundred characters.
 const LONGEST: usize = 160;
+
+/// The beep of a good read (CORE-POS).
+fn beep(task: &Task, _: Option<Quantity>, _: &Profile) -> Option<Vec<u8>> {
+    (*task == Task::Beep).then(|| b"S334\r".to_vec())
+}
 
 fn read(line: &[u8], profile: Profile) -> Option<Heard> {
     Some(match line {
@@ -79,7 +87,7 @@ mod tests {
     use super::*;
 
     fn heard(line: &[u8], unit: Option<Unit>) -> Heard {
-        read(line, Profile { unit, decimals: None }).unwrap()
+        read(line, Profile { unit, ..Profile::default() }).unwrap()
     }
 
     fn shown(heard: &Heard) -> Option<String> {

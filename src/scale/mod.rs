@@ -11,7 +11,9 @@ pub mod dialogue;
 pub mod guess;
 mod exchange;
 pub mod custom;
+mod model;
 mod talk;
+pub mod write;
 
 use std::borrow::Cow;
 
@@ -42,9 +44,11 @@ mod toledo;
 mod toledo_continuous;
 pub mod report;
 
-pub use exchange::{Checksums, Exchange, Next, NotChecksums, Task, Terms};
+pub use exchange::{Checksums, Exchange, Next, NotChecksums, Terms};
 pub use hex::{NotHex, bytes_from_hex, hex_from_bytes};
-pub use talk::{Display, Framing, Line, Talk};
+pub use model::Model;
+pub use talk::{Framing, Line, Talk};
+pub use write::{Kind, NotWritten, Task, Write, Writes};
 
 /// Every protocol family the agent speaks.
 pub const FAMILIES: &[&Family] = &[
@@ -83,13 +87,23 @@ pub struct Family {
     pub sends_stability: bool,
     /// Whether the unit is on the wire; if not, it comes from the settings or from the decimal places.
     pub sends_unit: bool,
-    /// How to write on the scale's own display, where the family can.
-    pub display: Option<Display>,
+    /// The variants that makers have of it.
+    pub models: &'static [Model],
+    /// What it takes from the host, where all variants do.
+    pub writes: Writes,
     /// A fresh decoder for one port.
     pub decoder: fn(&Profile) -> Box<dyn Decoder>,
     /// Whole good frames, for the common tests and as an example.
     pub samples: &'static [&'static [u8]],
 }
+
+impl PartialEq for Family {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Family {}
 
 impl Family {
     /// The family of that name.
@@ -125,6 +139,8 @@ pub struct Profile {
     pub unit: Option<Unit>,
     /// The decimal places, for families that do not send the point.
     pub decimals: Option<u8>,
+    /// The maker's variant, where makers differ and the site says which.
+    pub model: Option<&'static Model>,
 }
 
 impl Profile {

@@ -7,9 +7,13 @@
 use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
+use super::write::Confirmed;
 use super::{
-    Answer, Display, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Task, Write,
+    Writes, number, write,
 };
+use crate::weight::{Quantity, Weight};
+
 /// MT-SICS, KERN KCP, Ohaus in SICS mode.
 pub(super) static FAMILY: Family = Family {
     name: "mt-sics",
@@ -23,7 +27,12 @@ pub(super) static FAMILY: Family = Family {
     },
     sends_stability: true,
     sends_unit: true,
-    display: Some(Display { show, clear: b"DW\r\n" }),
+    models: &[],
+    writes: Writes {
+        text: Some(Write::new(Confirmed::ByAnswer, text)),
+        tare: Some(Write::new(Confirmed::ByAnswer, tare)),
+        ..Writes::NONE
+    },
     decoder: |profile| Box::new(LineDecoder::new(Lines::up_to(LONGEST), *profile, read)),
     samples: &[
         b"S S     100.00 g\r\n",
@@ -123,6 +132,27 @@ fn rest_after(line: &[u8], command: &[u8], result: &[u8]) -> Option<String> {
     }
 }
 
+/// Shows a text, or the weight again.
+fn text(task: &Task, _: Option<Quantity>, _: &Profile) -> Option<Vec<u8>> {
+    match task {
+        Task::Show(text) => Some(show(text)),
+        Task::Clear => Some(b"DW\r\n".to_vec()),
+        Task::Weigh | Task::Price(_) | Task::Tare(_) | Task::Beep => None,
+    }
+}
+
+/// `TA 0.020 kg`, or `TAC`.
+fn tare(task: &Task, seen: Option<Quantity>, profile: &Profile) -> Option<Vec<u8>> {
+    match task {
+        Task::Tare(Weight::ZERO) => Some(b"TAC\r\n".to_vec()),
+        Task::Tare(tare) => {
+            let words = write::in_its_words(*tare, seen, profile)?;
+            Some(write::line(&["TA ", &words.to_string(), " ", words.unit().name()]))
+        }
+        Task::Weigh | Task::Show(_) | Task::Clear | Task::Price(_) | Task::Beep => None,
+    }
+}
+
 /// Shows a text. The quotes around it are the protocol's, so none may stand inside; the line has seven bits.
 fn show(text: &str) -> Vec<u8> {
     let mut line = b"D \"".to_vec();
@@ -159,7 +189,7 @@ pub(super) fn plain(character: char) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weight::{Quantity, Unit};
+    use crate::weight::Unit;
 
     fn heard(line: &str) -> Heard {
         read(line.as_bytes(), Profile::default()).unwrap()
@@ -215,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_unit_in_the_settings_is_held_against_the_scale() {
-        let kilograms = Profile { unit: Some(Unit::Kilogram), decimals: None };
+        let kilograms = Profile { unit: Some(Unit::Kilogram), ..Profile::default() };
         assert_eq!(read(b"S S 5 g", kilograms), Some(Heard::Garbled(Garbled::OtherUnit)));
         assert!(matches!(read(b"S S 5 kg", kilograms), Some(Heard::Reading(_))));
     }

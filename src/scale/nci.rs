@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::envelope::BIT_7;
 use super::{
-    Answer, Decoder, Family, Frame, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk,
-    number,
+    Answer, Decoder, Family, Frame, Framing, Garbled, Heard, Line, Model, Profile, Range, Reading, Stability,
+    Talk, Writes, number,
 };
 use crate::weight::Quantity;
 
@@ -31,7 +31,8 @@ pub(super) static FAMILY: Family = Family {
     },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: MODELS,
+    writes: Writes::NONE,
     decoder: |profile| Box::new(Nci { held: Vec::with_capacity(LONGEST), profile: *profile }),
     samples: &[
         b"\n0002.49LB\r\n00\r\x03",
@@ -46,6 +47,19 @@ pub(super) static FAMILY: Family = Family {
         b"\n?\r\x03",
     ],
 };
+
+const MODELS: &[Model] = &[
+    Model::of(
+        "scp-01",
+        "NCI standard (SCP-01): Weigh-Tronix, Brecknell, Avery, Adam MDW; a weight also while it moves",
+    ),
+    Model::of(
+        "ecr",
+        "NCI ECR (SCP-02): Mettler Toledo Diva, Ohaus Aviator, CAS type 5; a weight only at rest",
+    ),
+    Model::of("3835", "NCI 3835 (SCP-12): UPS WorldShip")
+        .on(Line { baud: 4800, framing: Framing::SevenEvenOne }),
+];
 
 /// Pounds and ounces with four status bytes take 21; at twice that an ETX was lost.
 const LONGEST: usize = 42;
@@ -114,7 +128,8 @@ fn read(raw: &[u8], profile: Profile) -> Heard {
             Heard::Answer(Answer { detail: Some(number::printable(unit)), ..Answer::yes("unit") })
         }
         // SCP-01 and SCP-02, and 3835, which has neither the line feed nor the last carriage return
-        [weight, [LF, status @ ..], b""] | [weight, status] => weigh(weight, status, profile).into(),
+        [weight, [LF, status @ ..], b""] if !profile.is("3835") => weigh(weight, status, profile).into(),
+        [weight, status] if !profile.is_other_than("3835") => weigh(weight, status, profile).into(),
         _ => Heard::Garbled(Garbled::Layout("expected a weight, a status or both, each closed by CR")),
     }
 }
@@ -177,7 +192,13 @@ fn state(status: &[u8]) -> Result<State, Garbled> {
 
 fn weigh(weight: &[u8], status: &[u8], profile: Profile) -> Result<Reading, Garbled> {
     let is_ecr = status.starts_with(b"S");
+    if (profile.is("ecr") && !is_ecr) || (profile.is_other_than("ecr") && is_ecr) {
+        return Err(Garbled::Layout("the form is that of another variant than scale.profile says"));
+    }
     let mut state = state(status)?;
+    if profile.is("ecr") && state.stability == Stability::Moving {
+        return Err(Garbled::Layout("a weight while it moves, which an ECR scale never sends"));
+    }
     // out of range the display, and so the line, is filled with one character
     match weight
         .first()

@@ -7,7 +7,12 @@
 use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
-use super::{Answer, Family, Framing, Garbled, Heard, Line, Profile, Reading, Stability, Talk, number};
+use super::write::Confirmed;
+use super::{
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Reading, Stability, Talk, Task, Write, Writes,
+    number, write,
+};
+use crate::weight::Quantity;
 
 /// Ohaus; in SICS mode they speak `mt-sics`.
 pub(super) static FAMILY: Family = Family {
@@ -22,7 +27,8 @@ pub(super) static FAMILY: Family = Family {
     },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes { tare: Some(Write::new(Confirmed::ByNothing, tare)), ..Writes::NONE },
     decoder: |profile| Box::new(LineDecoder::new(Lines::up_to(LONGEST), *profile, read)),
     samples: &[
         b"      12.73 g\r\n",
@@ -36,6 +42,12 @@ pub(super) static FAMILY: Family = Family {
 
 /// The longest line has under 30 bytes.
 const LONGEST: usize = 60;
+
+/// `20T`: a tare in grams; zero clears it. The scale says something only when it refuses.
+fn tare(task: &Task, _: Option<Quantity>, _: &Profile) -> Option<Vec<u8>> {
+    let Task::Tare(tare) = task else { return None };
+    Some(write::line(&[&tare.grams(), "T"]))
+}
 
 fn read(line: &[u8], profile: Profile) -> Option<Heard> {
     let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();

@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use super::envelope::{Envelope, EnvelopeDecoder};
+use super::write::Confirmed;
 use super::{
-    Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+    Family, Framing, Garbled, Heard, Line, Model, Profile, Range, Reading, Stability, Talk, Task, Write,
+    Writes, exchange, number,
 };
 use crate::weight::{Quantity, Unit};
 
@@ -17,17 +19,36 @@ pub(super) static FAMILY: Family = Family {
     title: "Toledo do Brasil Prix (PRT1, PRT3, PRT5); Filizola",
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
     talk: Talk::Converse {
-        script: |_| Box::<exchange::Prix>::default(),
+        script: |_, profile| Box::new(exchange::Prix::new(profile)),
         unhurried: Duration::from_millis(200),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(300),
     },
     sends_stability: true,
     sends_unit: false,
-    display: None,
+    models: MODELS,
+    writes: Writes::NONE,
     decoder: |profile| Box::new(EnvelopeDecoder::new(ENVELOPE, *profile)),
     samples: &[b"\x0201235\x03", b"\x0200000\x03", b"\x02IIIII\x03", b"\x02NNNNN\x03", b"\x02SSSSS\x03"],
 };
+
+const MODELS: &[Model] = &[
+    Model::of("prt1", "Toledo do Brasil Prix as PRT1"),
+    Model::of("prt3", "Toledo do Brasil Prix as PRT3"),
+    Model::of("prt5", "Toledo do Brasil Prix as PRT5: takes a price, silent at zero")
+        .taking(Writes { price: Some(Write::new(Confirmed::ByNothing, price)), ..Writes::NONE }),
+    Model::of("filizola", "Filizola"),
+];
+
+/// STX, six digits with two decimals, ETX (Prix 3 Plus manual). No source says how a price is taken back, so it is
+/// left to the next one.
+fn price(task: &Task, _: Option<Quantity>, _: &Profile) -> Option<Vec<u8>> {
+    match task {
+        Task::Price(0) => Some(Vec::new()),
+        Task::Price(minor) if *minor <= 999_999 => Some(format!("\x02{minor:06}\x03").into_bytes()),
+        Task::Price(_) | Task::Weigh | Task::Show(_) | Task::Clear | Task::Tare(_) | Task::Beep => None,
+    }
+}
 
 /// A frame has 7 bytes; at twice that its end was lost.
 const ENVELOPE: Envelope = Envelope { start: 0x02, ends: b"\x03", limit: 14, read, alone: |_| None };
@@ -58,7 +79,7 @@ mod tests {
     use super::*;
 
     fn shown(body: &[u8], unit: Option<Unit>, decimals: Option<u8>) -> Option<String> {
-        match read(body, Profile { unit, decimals }) {
+        match read(body, Profile { unit, decimals, ..Profile::default() }) {
             Heard::Reading(reading) => reading.quantity.map(|sent| format!("{sent} {}", sent.unit())),
             Heard::Answer(_) | Heard::Garbled(_) => None,
         }

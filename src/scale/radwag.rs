@@ -7,9 +7,12 @@
 use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
+use super::write::Confirmed;
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Task, Write,
+    Writes, exchange, number, write,
 };
+use crate::weight::Quantity;
 
 /// Radwag scales and balances.
 pub(super) static FAMILY: Family = Family {
@@ -17,14 +20,19 @@ pub(super) static FAMILY: Family = Family {
     title: "Radwag scales and balances",
     line: Line { baud: 9600, framing: Framing::EightNoneOne },
     talk: Talk::Converse {
-        script: |_| Box::<exchange::Radwag>::default(),
+        script: |_, _| Box::<exchange::Radwag>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(500),
     },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes {
+        beep: Some(Write::new(Confirmed::ByAnswer, beep)),
+        tare: Some(Write::new(Confirmed::ByAnswer, tare)),
+        ..Writes::NONE
+    },
     decoder: |profile| Box::new(LineDecoder::new(Lines::up_to(LONGEST), *profile, read)),
     samples: &[
         b"SI        1.235 kg \r\n",
@@ -40,6 +48,18 @@ pub(super) static FAMILY: Family = Family {
 
 /// A weight line has 21 bytes; the retail models append price and amount.
 const LONGEST: usize = 64;
+
+/// A third of a second, the example of the manual (PUE HY10); without a time newer models refuse it.
+fn beep(task: &Task, _: Option<Quantity>, _: &Profile) -> Option<Vec<u8>> {
+    (*task == Task::Beep).then(|| b"BP 350\r\n".to_vec())
+}
+
+/// `UT 0.020`, in the unit that the scale was adjusted in.
+fn tare(task: &Task, seen: Option<Quantity>, profile: &Profile) -> Option<Vec<u8>> {
+    let Task::Tare(tare) = task else { return None };
+    let words = write::in_its_words(*tare, seen, profile)?;
+    Some(write::line(&["UT ", &words.to_string()]))
+}
 
 fn read(line: &[u8], profile: Profile) -> Option<Heard> {
     let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
@@ -64,7 +84,7 @@ fn step(command: &[u8], result: &[u8]) -> Result<Answer, Garbled> {
     }
     let answer = match result {
         b"A" => Answer::yes("accepted"),
-        b"D" => Answer::yes("done"),
+        b"D" | b"OK" => Answer::yes("done"),
         b"I" => Answer::no("not-now"),
         b"E" => Answer::no("no-rest-in-time"),
         b"^" => Answer::no("overload"),

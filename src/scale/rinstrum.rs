@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use super::envelope::{Envelope, EnvelopeDecoder};
-use super::{Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number};
+use super::{
+    Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Writes, number,
+};
 
 /// Rinstrum indicators; they send ten times a second.
 pub(super) static FAMILY: Family = Family {
@@ -17,7 +19,8 @@ pub(super) static FAMILY: Family = Family {
     talk: Talk::Stream { silent_after: Duration::from_secs(2) },
     sends_stability: true,
     sends_unit: false,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| Box::new(EnvelopeDecoder::new(ENVELOPE, *profile)),
     samples: &[
         b"\x02   1.235G\x03",
@@ -99,7 +102,7 @@ mod tests {
     use crate::weight::Unit;
 
     fn heard(body: &str, unit: Option<Unit>) -> Heard {
-        read(body.as_bytes(), Profile { unit, decimals: None })
+        read(body.as_bytes(), Profile { unit, ..Profile::default() })
     }
 
     fn reading(body: &str) -> Reading {

@@ -7,9 +7,12 @@
 use std::time::Duration;
 
 use super::line::{LineDecoder, Lines};
+use super::write::Confirmed;
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, exchange, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Task, Write,
+    Writes, exchange, number,
 };
+use crate::weight::Quantity;
 
 /// Sartorius and Minebea balances.
 ///
@@ -19,14 +22,15 @@ pub(super) static FAMILY: Family = Family {
     title: "Sartorius and Minebea balances (SBI)",
     line: Line { baud: 9600, framing: Framing::EightOddOne },
     talk: Talk::Converse {
-        script: |_| Box::<exchange::Sbi>::default(),
+        script: |_, _| Box::<exchange::Sbi>::default(),
         unhurried: Duration::from_millis(200),
         brisk: Duration::ZERO,
         answer_within: Duration::from_millis(500),
     },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes { beep: Some(Write::new(Confirmed::ByNothing, beep)), ..Writes::NONE },
     decoder: |profile| Box::new(LineDecoder::new(Lines::up_to(LONGEST), *profile, read)),
     samples: &[
         b"+   123.56 g  \r\n",
@@ -40,6 +44,11 @@ pub(super) static FAMILY: Family = Family {
 
 /// A line has at most 22 bytes.
 const LONGEST: usize = 48;
+
+/// The acoustic signal.
+fn beep(task: &Task, _: Option<Quantity>, _: &Profile) -> Option<Vec<u8>> {
+    (*task == Task::Beep).then(|| b"\x1BQ\r\n".to_vec())
+}
 
 fn read(line: &[u8], profile: Profile) -> Option<Heard> {
     Some(match line.len() {
@@ -120,7 +129,7 @@ mod tests {
             (moving.stability, moving.weight(), moving.unitless.as_deref()),
             (Stability::Moving, None, Some("123.56"))
         );
-        let grams = Profile { unit: Some(Unit::Gram), decimals: None };
+        let grams = Profile { unit: Some(Unit::Gram), ..Profile::default() };
         let Some(Heard::Reading(moving)) = read(b"-   123.56    ", grams) else { panic!() };
         assert_eq!(
             (moving.stability, moving.quantity.unwrap().to_string()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::envelope::{Envelope, EnvelopeDecoder};
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Writes, number,
 };
 use crate::weight::Quantity;
 
@@ -24,7 +24,8 @@ pub(super) static FAMILY: Family = Family {
     },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| Box::new(EnvelopeDecoder::new(ENVELOPE, *profile)),
     samples: &[
         b"\n 1G       5.025lb \r",

@@ -22,9 +22,10 @@ use std::time::Duration;
 
 use super::envelope::BIT_7;
 use super::line::{Ended, Lines, without_end};
+use super::write::Confirmed;
 use super::{
-    Answer, Decoder, Family, Frame, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk,
-    number,
+    Answer, Decoder, Exchange, Family, Frame, Framing, Garbled, Heard, Line, Model, Profile, Range, Reading,
+    Stability, Talk, Task, Terms, Write, Writes, exchange, number, write,
 };
 use crate::weight::{Quantity, Weight};
 
@@ -38,7 +39,8 @@ pub(super) static FAMILY: Family = Family {
     talk: Talk::Stream { silent_after: Duration::from_secs(2) },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: MODELS,
+    writes: Writes::NONE,
     decoder: |profile| Box::new(StGs { lines: Lines::up_to(LONGEST), profile: *profile }),
     samples: &[
         b"ST,+0001.234 kg\r\n",
@@ -57,6 +59,59 @@ pub(super) static FAMILY: Family = Family {
         b"\x06",
     ],
 };
+
+/// What the indicators send by themselves; two of them also answer, where their menu says so.
+const MODELS: &[Model] = &[
+    Model::of("and", "A&D EK-L, GC, HC-i, FZ, SJ: stream, auto-print or command mode")
+        .on(Line { baud: 2400, framing: Framing::SevenEvenOne })
+        .talking(hark(|_, _| Box::new(exchange::Hark::new(b"Q\r\n"))))
+        .taking(Writes { tare: Some(Write::new(Confirmed::ByAnswer, preset)), ..Writes::NONE }),
+    Model::of("and-18", "CAS CI, NT, PDS; KERN EOC, GAB; Triner; many indicators: 18 bytes"),
+    Model::of("tiger-18", "Tiger: 18 bytes, a comma before the unit and none behind GS"),
+    Model::of("cas-22", "CAS: 22 bytes with device and lamp byte"),
+    Model::of("cas-10", "CAS: 10 bytes, the number alone"),
+    Model::of("dini", "Dini Argeo, extended and alibi: by themselves or asked")
+        .talking(hark(|_, _| Box::new(exchange::Hark::new(b"READ\r\n"))))
+        .taking(Writes {
+            text: Some(Write::new(Confirmed::ByAnswer, text)),
+            beep: Some(Write::new(Confirmed::ByAnswer, beep)),
+            ..Writes::NONE
+        }),
+];
+
+/// Listened to, and asked while it is silent.
+const fn hark(script: fn(&Terms, &Profile) -> Box<dyn Exchange>) -> Talk {
+    Talk::Converse {
+        script,
+        unhurried: Duration::from_millis(200),
+        brisk: Duration::ZERO,
+        answer_within: Duration::from_millis(500),
+    }
+}
+
+/// `PT:0.020kg`, as the scale writes its numbers; zero takes it back.
+fn preset(task: &Task, seen: Option<Quantity>, profile: &Profile) -> Option<Vec<u8>> {
+    let Task::Tare(tare) = task else { return None };
+    let words = write::in_its_words(*tare, seen, profile)?;
+    Some(write::line(&["PT:", &words.to_string(), " ", words.unit().name()]))
+}
+
+/// `DISP` with the line of the display and the text. The weight comes back by itself.
+fn text(task: &Task, _: Option<Quantity>, _: &Profile) -> Option<Vec<u8>> {
+    match task {
+        Task::Show(text) => {
+            let plain: Vec<u8> = text.chars().map(super::mt_sics::plain).collect();
+            Some([b"DISP00,", plain.as_slice(), b"\r\n"].concat())
+        }
+        Task::Clear => Some(Vec::new()),
+        Task::Weigh | Task::Price(_) | Task::Tare(_) | Task::Beep => None,
+    }
+}
+
+/// The buzzer.
+fn beep(task: &Task, _: Option<Quantity>, _: &Profile) -> Option<Vec<u8>> {
+    (*task == Task::Beep).then(|| b"BEEP\r\n".to_vec())
+}
 
 /// Dini Argeo's alibi line is the longest, about 50 bytes.
 const LONGEST: usize = 96;
@@ -134,13 +189,21 @@ struct Fields<'a> {
     net: Option<bool>,
     tare: Option<&'a [u8]>,
     lamps: Option<u8>,
+    /// The variant, by its name in the settings.
+    layout: &'static str,
 }
+
+/// A line in another layout than the site's scale has.
+const OTHER_VARIANT: Garbled = Garbled::Layout("the line is that of another variant than scale.profile says");
 
 fn weigh(line: &[u8], profile: Profile) -> Result<Reading, Garbled> {
     if line.len() == 8 && line.iter().all(|byte| b" +-.,0123456789".contains(byte)) {
-        return bare(line, profile);
+        return if profile.is_other_than("cas-10") { Err(OTHER_VARIANT) } else { bare(line, profile) };
     }
     let (header, fields) = fields(line)?;
+    if profile.is_other_than(fields.layout) {
+        return Err(OTHER_VARIANT);
+    }
     let stability = match header {
         Header::Stable => Stability::Stable,
         Header::Moving => Stability::Moving,
@@ -198,15 +261,19 @@ fn is_cas_22(line: &[u8]) -> bool {
 fn cas_or_tiger(line: &[u8]) -> Option<Fields<'_>> {
     let (short, long) = (line.get(3..4).and_then(kind), line.get(3..5).and_then(kind));
     let at = |place: usize| line.get(place).copied();
-    let (number, unit, net) = match (line.len(), at(4), at(5)) {
-        (20, _, _) if is_cas_22(line) && at(17) == Some(b' ') => (line.get(9..17)?, line.get(18..)?, long?),
-        (16, _, Some(b',')) => (line.get(6..14)?, line.get(14..)?, long?),
-        (16, _, Some(b' ' | b'-')) if at(13) == Some(b',') => (line.get(5..13)?, line.get(14..)?, long?),
-        (15, Some(b','), _) => (line.get(5..13)?, line.get(13..)?, short?),
+    let (number, unit, net, layout) = match (line.len(), at(4), at(5)) {
+        (20, _, _) if is_cas_22(line) && at(17) == Some(b' ') => {
+            (line.get(9..17)?, line.get(18..)?, long?, "cas-22")
+        }
+        (16, _, Some(b',')) => (line.get(6..14)?, line.get(14..)?, long?, "and-18"),
+        (16, _, Some(b' ' | b'-')) if at(13) == Some(b',') => {
+            (line.get(5..13)?, line.get(14..)?, long?, "tiger-18")
+        }
+        (15, Some(b','), _) => (line.get(5..13)?, line.get(13..)?, short?, "and-18"),
         _ => return None,
     };
     let lamps = is_cas_22(line).then(|| at(CAS_LAMP)).flatten();
-    Some(Fields { number, unit, net: Some(net), lamps, tare: None })
+    Some(Fields { number, unit, net: Some(net), lamps, tare: None, layout })
 }
 
 fn and(line: &[u8]) -> Option<Fields<'_>> {
@@ -216,7 +283,7 @@ fn and(line: &[u8]) -> Option<Fields<'_>> {
         _ => return None,
     };
     let number = line.get(from..from + 9).filter(|number| matches!(number.first(), Some(b'+' | b'-')))?;
-    Some(Fields { number, unit: line.get(from + 9..)?, ..Fields::default() })
+    Some(Fields { number, unit: line.get(from + 9..)?, layout: "and", ..Fields::default() })
 }
 
 fn dini(line: &[u8]) -> Option<Fields<'_>> {
@@ -232,7 +299,7 @@ fn dini(line: &[u8]) -> Option<Fields<'_>> {
         _ => return None,
     };
     let (number, unit) = weight.split_at_checked(width)?;
-    Some(Fields { number, unit, net, tare: Some(tare), lamps: None })
+    Some(Fields { number, unit, net, tare: Some(tare), lamps: None, layout: "dini" })
 }
 
 /// A number with its unit behind it.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Profile;
 use super::exchange::{Exchange, Terms};
 
 /// Who speaks first, and how often.
@@ -18,7 +19,7 @@ pub enum Talk {
     /// The scale answers in more than one step, or answers by saying nothing.
     Converse {
         /// The agent's part in it.
-        script: fn(&Terms) -> Box<dyn Exchange>,
+        script: fn(&Terms, &Profile) -> Box<dyn Exchange>,
         /// From one question to the next while nothing happens.
         unhurried: Duration,
         /// From an answer to the next question while the load settles.
@@ -37,15 +38,6 @@ pub enum Talk {
         /// How long an answer may take before the request counts as missed.
         answer_within: Duration,
     },
-}
-
-/// How a family writes text on the scale's own display.
-#[derive(Clone, Copy, Debug)]
-pub struct Display {
-    /// The bytes that show a text.
-    pub show: fn(&str) -> Vec<u8>,
-    /// The bytes that give the display back to the weight.
-    pub clear: &'static [u8],
 }
 
 /// Speed and framing of a serial line.

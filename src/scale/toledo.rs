@@ -7,10 +7,12 @@
 use std::time::Duration;
 
 use super::envelope::{Envelope, EnvelopeDecoder};
+use super::write::Confirmed;
 use super::{
-    Answer, Family, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Answer, Family, Framing, Garbled, Heard, Line, Model, Profile, Range, Reading, Stability, Talk, Task,
+    Write, Writes, number, write,
 };
-use crate::weight::{Quantity, Unit};
+use crate::weight::{Quantity, Unit, Weight};
 
 /// Mettler Toledo 8217 and its relatives.
 pub(super) static FAMILY: Family = Family {
@@ -25,7 +27,8 @@ pub(super) static FAMILY: Family = Family {
     },
     sends_stability: true,
     sends_unit: false,
-    display: None,
+    models: MODELS,
+    writes: Writes { tare: Some(Write::new(Confirmed::ByReading, tare)), ..Writes::NONE },
     decoder: |profile| Box::new(EnvelopeDecoder::new(ENVELOPE, *profile)),
     samples: &[
         b"\x0201.235\r",
@@ -38,6 +41,29 @@ pub(super) static FAMILY: Family = Family {
     ],
 };
 
+/// The status byte is where they differ: bit 5 is "net" on an 8217 and always set on the others, and SASI's answers
+/// are given in two contradicting tables (Datalogic KA-01089 against the makers of scales).
+const MODELS: &[Model] = &[
+    Model::of("8217", "Mettler Toledo Ariva, Viva, Diva; CAS PD-II as ECR type 2; Sharp UP-3301"),
+    Model::of("8213", "Brecknell 67xx (8213, EH-SCP), Rice Lake BenchPro, Ohaus Courier 7000, Transcell"),
+    Model::of("ps60", "Mettler Toledo PS60"),
+    Model::of("sasi", "Datalogic, PSC and NCR scanner-scales in dual-cable mode").taking(Writes::NONE),
+    Model::of("3700lp", "Salter Brecknell 3700LP in grams, without a point"),
+];
+
+/// `T` and five digits: nn.nnn kg or nnn.nn lb; `C` takes it back (Diva service manual).
+fn tare(task: &Task, seen: Option<Quantity>, profile: &Profile) -> Option<Vec<u8>> {
+    match task {
+        Task::Tare(Weight::ZERO) => Some(b"C".to_vec()),
+        Task::Tare(tare) => {
+            let words = write::in_its_words(*tare, seen, profile)?;
+            let digits = Some(words.digits()).filter(|digits| *digits <= 99_999)?;
+            Some(format!("T{digits:05}").into_bytes())
+        }
+        Task::Weigh | Task::Show(_) | Task::Clear | Task::Price(_) | Task::Beep => None,
+    }
+}
+
 /// The longest frame is pounds and ounces with 14 bytes; at twice that a carriage return was lost.
 const ENVELOPE: Envelope = Envelope { start: 0x02, ends: b"\r", limit: 28, read, alone: |_| None };
 
@@ -46,7 +72,7 @@ fn read(body: &[u8], profile: Profile) -> Heard {
         b"" => Heard::Garbled(Garbled::Layout("nothing between STX and CR")),
         // the answer to `E`: from here on the scale sends back what it is sent
         b"E" => Heard::Answer(Answer::yes("echo-mode")),
-        [b'?', bits] => status(*bits).into(),
+        [b'?', bits] => status(*bits, profile).into(),
         [b'?', ..] => Heard::Garbled(Garbled::Layout("a status of other than one byte")),
         weight => weigh(weight, profile).into(),
     }
@@ -54,12 +80,13 @@ fn read(body: &[u8], profile: Profile) -> Heard {
 
 /// Bit 6 is always set and means nothing; bit 5 is "net" on the 8217 and always set on its relatives, which
 /// matters to nobody because a status frame carries no weight.
-fn status(bits: u8) -> Result<Reading, Garbled> {
+fn status(bits: u8, profile: Profile) -> Result<Reading, Garbled> {
     let bit = |place: u8| bits & (1 << place) != 0;
     if !bit(6) {
         return Err(Garbled::Layout("bit 6 of the status is clear"));
     }
     let (moving, over, under) = (bit(0), bit(1), bit(2));
+    let net = (!profile.is_other_than("8217")).then_some(bit(5));
     let at_rest_in_range = !moving && !over && !under;
     let stability = if moving { Stability::Moving } else { Stability::Stable };
     let range = match (over, under) {
@@ -73,9 +100,13 @@ fn status(bits: u8) -> Result<Reading, Garbled> {
         (true, false) => None,
         (false, _) => Some(false),
     };
+    if profile.is("sasi") {
+        // Whichever table holds: no usable weight.
+        return Ok(Reading { zero, ..Reading::without_weight(Stability::Unknown) });
+    }
     // at rest, in range, not at zero and still no weight: the scale has lost its zero
     let fault = (at_rest_in_range && bit(3) && !bit(4)).then_some("outside-zero-range".into());
-    Ok(Reading { range, zero, net: Some(bit(5)), fault, ..Reading::without_weight(stability) })
+    Ok(Reading { range, zero, net, fault, ..Reading::without_weight(stability) })
 }
 
 fn weigh(body: &[u8], profile: Profile) -> Result<Reading, Garbled> {
@@ -114,6 +145,7 @@ fn plain(text: &[u8], profile: Profile) -> Result<Quantity, Garbled> {
         // the gram models send six digits without a point (Salter Brecknell 3700LP)
         (None, Some(Unit::Gram)) if text.len() == 6 => Unit::Gram,
         (None, Some(Unit::Gram)) => return Err(Garbled::Layout("grams of other than six digits")),
+        (None, None) if profile.is("3700lp") && text.len() == 6 => Unit::Gram,
         (None, _) => return Err(Garbled::Decimals),
         (Some(point), unit) => unit_of(text.len() - point - 1, unit, profile.decimals)?,
     };
@@ -141,7 +173,7 @@ mod tests {
     use super::*;
 
     fn heard(body: &[u8], unit: Option<Unit>, decimals: Option<u8>) -> Heard {
-        read(body, Profile { unit, decimals })
+        read(body, Profile { unit, decimals, ..Profile::default() })
     }
 
     fn weight(body: &[u8], unit: Option<Unit>, decimals: Option<u8>) -> Result<String, Garbled> {

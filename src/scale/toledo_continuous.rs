@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::envelope::BIT_7;
 use super::{
-    Decoder, Family, Frame, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, number,
+    Decoder, Family, Frame, Framing, Garbled, Heard, Line, Profile, Range, Reading, Stability, Talk, Writes,
+    number,
 };
 use crate::weight::{Division, Quantity, Unit};
 
@@ -20,7 +21,8 @@ pub(super) static FAMILY: Family = Family {
     talk: Talk::Stream { silent_after: Duration::from_secs(2) },
     sends_stability: true,
     sends_unit: true,
-    display: None,
+    models: &[],
+    writes: Writes::NONE,
     decoder: |profile| {
         Box::new(Continuous { held: Vec::with_capacity(LENGTH + 1), tail: Tail::Unknown, profile: *profile })
     },

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use rustix::event::EventfdFlags;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::port::{OpenPort, Port, Trouble, Woken};
 use crate::pulse::Pulse;
 use crate::scale::custom::Rules;
-use crate::scale::dialogue::{self, Dialogue, NotShown, Step};
-use crate::scale::{Checksums, Family, Profile, Talk, Terms};
+use crate::scale::dialogue::{self, Dialogue, Step};
+use crate::scale::{Checksums, Family, Kind, NotWritten, Profile, Talk, Task, Terms, hex_from_bytes};
 use crate::stamp::{Clock, Stamp};
 
 /// From one try to open the port to the next, at first; doubled up to the ceiling.
@@ -28,7 +28,7 @@ const SILENT_REOPEN: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// The thread must get on within this.
 const PULSE_LIMIT: Duration = Duration::from_secs(10);
-/// Orders that may wait. The display shows one text at a time; a further one is refused.
+/// Orders that may wait: text, price, tare and beep, and the same once more. A further one is refused.
 const ORDERS: usize = 8;
 
 /// What the thread tells the lane.
@@ -43,10 +43,13 @@ pub enum Event {
 }
 
 /// What the lane asks of the thread.
-enum Order {
-    Show(String, oneshot::Sender<Result<(), NotShown>>),
-    Clear,
+struct Order {
+    task: Task,
+    reply: Option<Reply>,
 }
+
+/// Who waits to hear what became of an order.
+type Reply = oneshot::Sender<Result<(), NotWritten>>;
 
 /// What a link needs to know.
 #[derive(Clone, Debug)]
@@ -88,7 +91,7 @@ impl Link {
             inbox,
             bell: Arc::clone(&bell),
             pulse: pulse.clone(),
-            replies: None,
+            replies: Vec::new(),
             told: None,
             overflowed: false,
         };
@@ -96,16 +99,16 @@ impl Link {
         Ok(Self { orders: Some(orders), bell, thread: Some(thread), pulse })
     }
 
-    /// Puts a text on the scale's display and says what became of it.
-    pub async fn show(&self, text: &str) -> Result<(), NotShown> {
+    /// Writes something to the scale and says what became of it.
+    pub async fn write(&self, task: Task) -> Result<(), NotWritten> {
         let (reply, verdict) = oneshot::channel();
-        self.order(Order::Show(text.to_owned(), reply));
-        verdict.await.unwrap_or(Err(NotShown::NotConnected))
+        self.order(Order { task, reply: Some(reply) });
+        verdict.await.unwrap_or(Err(NotWritten::NotConnected))
     }
 
-    /// Gives the scale's display back to the weight.
-    pub fn clear(&self) {
-        self.order(Order::Clear);
+    /// Takes back what was written before.
+    pub fn take_back(&self, task: Task) {
+        self.order(Order { task, reply: None });
     }
 
     /// The thread's sign of life.
@@ -139,6 +142,19 @@ fn ring(bell: &OwnedFd) {
     let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
 }
 
+/// What changes the scale is logged with its bytes: whoever checks the scale may ask for it.
+fn log_order(kind: Option<Kind>, bytes: &[u8]) {
+    match kind {
+        Some(kind @ (Kind::Price | Kind::Tare)) => {
+            info!(%kind, bytes = hex_from_bytes(bytes), "written to the scale");
+        }
+        Some(kind @ (Kind::Text | Kind::Beep)) => {
+            debug!(%kind, bytes = hex_from_bytes(bytes), "written to the scale");
+        }
+        None => {}
+    }
+}
+
 /// The link was dropped: end the thread.
 struct Stop;
 
@@ -156,8 +172,8 @@ struct Worker {
     inbox: Receiver<Order>,
     bell: Arc<OwnedFd>,
     pulse: Pulse,
-    /// Who waits to hear what became of the text.
-    replies: Option<oneshot::Sender<Result<(), NotShown>>>,
+    /// Who waits to hear what became of an order: one of each kind at most.
+    replies: Vec<(Kind, Reply)>,
     /// The trouble that was told last.
     told: Option<Trouble>,
     overflowed: bool,
@@ -209,7 +225,10 @@ impl Worker {
                 return Ended::SilentForLong;
             }
             let outcome = match dialogue.step(now) {
-                Step::Send(bytes) => port.write_all(&bytes).map(|()| Woken::Timeout),
+                Step::Send(bytes) => {
+                    log_order(dialogue.writes(), &bytes);
+                    port.write_all(&bytes).map(|()| Woken::Timeout)
+                }
                 Step::Tell(event) => {
                     if let dialogue::Event::Silent(at) = event {
                         silent_since.get_or_insert(at);
@@ -265,49 +284,46 @@ impl Worker {
     fn take_orders(&mut self, dialogue: &mut Dialogue) -> Result<(), Stop> {
         let _ = rustix::io::read(&*self.bell, &mut [0_u8; 8]);
         loop {
-            let superseded = match self.inbox.try_recv() {
-                Ok(Order::Show(text, reply)) => {
-                    let superseded = dialogue.show(&text);
-                    if superseded.is_some() {
-                        self.reply(Err(NotShown::Superseded));
-                    }
-                    self.replies = Some(reply);
-                    None
-                }
-                Ok(Order::Clear) => dialogue.clear(),
+            let Order { task, reply } = match self.inbox.try_recv() {
+                Ok(order) => order,
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => return Err(Stop),
             };
-            if let Some(event) = superseded {
-                self.said(event);
+            let kind = task.kind();
+            if let Some(superseded) = dialogue.order(task) {
+                self.said(superseded);
             }
+            self.replies.extend(kind.zip(reply));
         }
     }
 
     fn said(&mut self, event: dialogue::Event) {
         match event {
-            dialogue::Event::Shown(verdict) => self.reply(verdict),
+            dialogue::Event::Written(kind, verdict) => self.reply(kind, verdict),
             event @ (dialogue::Event::Frame(..)
             | dialogue::Event::Unchanged(_)
             | dialogue::Event::Empty(_)
             | dialogue::Event::Anew(_)
             | dialogue::Event::Barred(..)
+            | dialogue::Event::Taring(..)
             | dialogue::Event::Silent(_)) => {
                 self.tell(Event::Said(event));
             }
         }
     }
 
-    fn reply(&mut self, verdict: Result<(), NotShown>) {
-        if let Some(reply) = self.replies.take() {
+    /// Answers whoever waits longest for an order of that kind.
+    fn reply(&mut self, kind: Kind, verdict: Result<(), NotWritten>) {
+        if let Some(place) = self.replies.iter().position(|(waiting, _)| *waiting == kind) {
             // Whoever asked may have stopped waiting.
-            let _ = reply.send(verdict);
+            let _ = self.replies.remove(place).1.send(verdict);
         }
     }
 
     /// Tells a trouble once; the same trouble again is only noted for the curious.
     fn tell_trouble(&mut self, trouble: Trouble) {
-        self.reply(Err(NotShown::NotConnected));
+        // Dropping the replies answers them with "not connected".
+        self.replies.clear();
         if self.told.as_ref() == Some(&trouble) {
             debug!(%trouble, "still");
             return;

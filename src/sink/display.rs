@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Sink;
 use super::settings::Texts;
 use crate::outcome::Outcome;
+use crate::scale::Task;
 use crate::serial::Link;
 
 pub(super) struct ScaleDisplay {
@@ -22,7 +23,10 @@ impl ScaleDisplay {
 impl Sink for ScaleDisplay {
     async fn take(&mut self, outcome: &Outcome) -> Result<(), String> {
         let text = self.texts.fill(outcome);
-        self.link.show(&text).await.map_err(|error| format!("the text is not on the display: {error}"))?;
+        self.link
+            .write(Task::Show(text))
+            .await
+            .map_err(|error| format!("the text is not on the display: {error}"))?;
         self.showing = true;
         Ok(())
     }
@@ -30,7 +34,7 @@ impl Sink for ScaleDisplay {
     fn plate_emptied(&mut self) {
         // The weight belongs on the display as soon as the goods are gone.
         if std::mem::take(&mut self.showing) {
-            self.link.clear();
+            self.link.take_back(Task::Clear);
         }
     }
 }

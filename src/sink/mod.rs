@@ -4,15 +4,18 @@
 //! next weighing. Devices (the scale's display, a till) come first, since a shopper waits for them; records
 //! (standard output, a file, a program) follow with the time the devices took.
 
+mod beep;
 mod command;
 mod display;
 mod file;
+mod price;
 mod serial;
 mod settings;
 mod stdout;
+mod tare;
 mod text;
 
-pub use settings::Settings;
+pub use settings::{BeepOn, Settings};
 pub use text::{NotATemplate, Template};
 
 use std::sync::Arc;
@@ -87,6 +90,19 @@ impl Sinks {
                 Settings::ScaleDisplay(texts) => {
                     let display = display::ScaleDisplay::new(Arc::clone(link), texts.clone());
                     sinks.tasks.spawn(serve(name, display, queue));
+                    sinks.devices.push(way);
+                }
+                Settings::ScalePrice => {
+                    sinks.tasks.spawn(serve(name, price::ScalePrice::new(Arc::clone(link)), queue));
+                    sinks.devices.push(way);
+                }
+                Settings::ScaleTare { otherwise } => {
+                    let tare = tare::ScaleTare::new(Arc::clone(link), *otherwise);
+                    sinks.tasks.spawn(serve(name, tare, queue));
+                    sinks.devices.push(way);
+                }
+                Settings::ScaleBeep { on } => {
+                    sinks.tasks.spawn(serve(name, beep::ScaleBeep::new(Arc::clone(link), *on), queue));
                     sinks.devices.push(way);
                 }
                 Settings::Serial { port, texts } => {

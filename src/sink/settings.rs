@@ -8,8 +8,9 @@ use serde::Deserialize;
 use super::Template;
 use crate::bounded::Bounded;
 use crate::outcome::Outcome;
-use crate::scale::{Framing, Line};
+use crate::scale::{Framing, Kind, Line};
 use crate::serial::Port;
+use crate::weight::{Grams, Weight};
 
 /// A sink and what its kind needs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -24,6 +25,18 @@ pub enum Settings {
     },
     /// The scale's own display.
     ScaleDisplay(Texts),
+    /// The unit price of the product, on a scale that computes what the goods cost.
+    ScalePrice,
+    /// The tare of the product's wrapping.
+    ScaleTare {
+        /// For products that have none of their own.
+        otherwise: Option<Weight>,
+    },
+    /// The scale's own buzzer.
+    ScaleBeep {
+        /// When it sounds.
+        on: BeepOn,
+    },
     /// Another serial port: a till, a pole display.
     Serial {
         /// The port.
@@ -48,10 +61,40 @@ impl Settings {
             Self::Stdout => "stdout".to_owned(),
             Self::File { path } => format!("file {}", path.display()),
             Self::ScaleDisplay(_) => "scale-display".to_owned(),
+            Self::ScalePrice => "scale-price".to_owned(),
+            Self::ScaleTare { .. } => "scale-tare".to_owned(),
+            Self::ScaleBeep { .. } => "scale-beep".to_owned(),
             Self::Serial { port, .. } => format!("serial {}", port.path.display()),
             Self::Command { run, .. } => format!("command {}", run.first().map_or("", String::as_str)),
         }
     }
+}
+
+impl Settings {
+    /// What the sink wants the scale to take; nothing for a sink that has nothing to do with the scale.
+    #[must_use]
+    pub const fn wants(&self) -> Option<Kind> {
+        match self {
+            Self::ScaleDisplay(_) => Some(Kind::Text),
+            Self::ScalePrice => Some(Kind::Price),
+            Self::ScaleTare { .. } => Some(Kind::Tare),
+            Self::ScaleBeep { .. } => Some(Kind::Beep),
+            Self::Stdout | Self::File { .. } | Self::Serial { .. } | Self::Command { .. } => None,
+        }
+    }
+}
+
+/// When the buzzer sounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BeepOn {
+    /// A product was recognised.
+    #[default]
+    Recognised,
+    /// None was.
+    Otherwise,
+    /// With every weighing.
+    Always,
 }
 
 /// The texts for a display or a till.
@@ -84,10 +127,13 @@ type Baud = Bounded<300, 921_600>;
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+enum Word {
     Stdout,
     File,
     ScaleDisplay,
+    ScalePrice,
+    ScaleTare,
+    ScaleBeep,
     Serial,
     Command,
 }
@@ -96,7 +142,7 @@ enum Kind {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    kind: Kind,
+    kind: Word,
     path: Option<PathBuf>,
     port: Option<PathBuf>,
     baud: Option<Baud>,
@@ -105,6 +151,8 @@ struct Table {
     failed_text: Option<Template>,
     run: Option<Vec<String>>,
     time_limit_ms: Option<CommandLimit>,
+    tare_g: Option<Grams>,
+    on: Option<BeepOn>,
 }
 
 /// A table that lacks something, or has something that its kind does not use.
@@ -125,26 +173,32 @@ impl TryFrom<Table> for Settings {
 
     fn try_from(table: Table) -> Result<Self, BadTable> {
         let (name, own): (_, &[&str]) = match table.kind {
-            Kind::Stdout => ("stdout", &[]),
-            Kind::File => ("file", &["path"]),
-            Kind::ScaleDisplay => ("scale-display", &["text", "failed_text"]),
-            Kind::Serial => ("serial", &["port", "baud", "framing", "text", "failed_text"]),
-            Kind::Command => ("command", &["run", "time_limit_ms"]),
+            Word::Stdout => ("stdout", &[]),
+            Word::File => ("file", &["path"]),
+            Word::ScaleDisplay => ("scale-display", &["text", "failed_text"]),
+            Word::ScalePrice => ("scale-price", &[]),
+            Word::ScaleTare => ("scale-tare", &["tare_g"]),
+            Word::ScaleBeep => ("scale-beep", &["on"]),
+            Word::Serial => ("serial", &["port", "baud", "framing", "text", "failed_text"]),
+            Word::Command => ("command", &["run", "time_limit_ms"]),
         };
         if let Some(foreign) = table.keys().into_iter().find(|key| !own.contains(key)) {
             return Err(BadTable::Foreign(name, foreign));
         }
         Ok(match table.kind {
-            Kind::Stdout => Self::Stdout,
-            Kind::File => Self::File { path: table.path.ok_or(BadTable::Missing(name, "path"))? },
-            Kind::ScaleDisplay => Self::ScaleDisplay(Texts {
+            Word::Stdout => Self::Stdout,
+            Word::File => Self::File { path: table.path.ok_or(BadTable::Missing(name, "path"))? },
+            Word::ScaleDisplay => Self::ScaleDisplay(Texts {
                 recognised: table.text.ok_or(BadTable::Missing(name, "text"))?,
                 otherwise: match table.failed_text {
                     Some(text) => text,
                     None => Template::parse(NO_RESULT).map_err(|_| BadTable::Text(NO_RESULT))?,
                 },
             }),
-            Kind::Serial => {
+            Word::ScalePrice => Self::ScalePrice,
+            Word::ScaleTare => Self::ScaleTare { otherwise: table.tare_g.map(Grams::weight) },
+            Word::ScaleBeep => Self::ScaleBeep { on: table.on.unwrap_or_default() },
+            Word::Serial => {
                 let text = table.text.ok_or(BadTable::Missing(name, "text"))?;
                 let baud = table.baud.map_or(LINE.baud, Bounded::get);
                 let line = Line { baud, framing: table.framing.unwrap_or(LINE.framing) };
@@ -152,7 +206,7 @@ impl TryFrom<Table> for Settings {
                 let otherwise = table.failed_text.unwrap_or_else(|| text.clone());
                 Self::Serial { port: Port { path, line }, texts: Texts { recognised: text, otherwise } }
             }
-            Kind::Command => {
+            Word::Command => {
                 let run = table.run.ok_or(BadTable::Missing(name, "run"))?;
                 if run.first().is_none_or(String::is_empty) {
                     return Err(BadTable::NoProgram);
@@ -176,6 +230,8 @@ impl Table {
             ("failed_text", self.failed_text.is_some()),
             ("run", self.run.is_some()),
             ("time_limit_ms", self.time_limit_ms.is_some()),
+            ("tare_g", self.tare_g.is_some()),
+            ("on", self.on.is_some()),
         ]
         .into_iter()
         .filter_map(|(key, set)| set.then_some(key))

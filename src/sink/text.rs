@@ -84,7 +84,8 @@ impl Template {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Place(Place::Product) => {
-                    let name = id.map(|id| outcome.products.get(id).map_or(id, String::as_str));
+                    let name =
+                        id.map(|id| outcome.products.get(id).map_or(id, |product| product.name.as_str()));
                     text.push_str(name.unwrap_or_default());
                 }
                 Part::Place(Place::ProductId) => text.push_str(id.unwrap_or_default()),

@@ -12,6 +12,7 @@
 
 mod learned;
 mod load;
+mod tared;
 
 pub use load::{Load, Moved, Yardstick};
 
@@ -163,6 +164,8 @@ pub struct Detector {
     learned: Learned,
     /// The load that rests, for as long as nothing says that it does not.
     resting: Option<Load>,
+    /// What the weighed goods may show from now on, since a tare was set for them: as much less, and the tare.
+    tared: Option<(Weight, Weight)>,
     /// The next weight is told once and never again.
     once: bool,
     last_event: Option<Stamp>,
@@ -178,6 +181,7 @@ impl Detector {
             placement: Placement::Empty,
             learned: Learned::NOTHING,
             resting: None,
+            tared: None,
             once: false,
             last_event: None,
             last_fired: None,
@@ -317,6 +321,7 @@ impl Detector {
 
     fn after_fired(&self, fired: Placement, load: Load, at: Stamp) -> Placement {
         let Placement::Fired { weight, left, zero, elsewhere } = fired else { return fired };
+        let weight = self.known_by(weight, load);
         let stay = |left, zero, elsewhere| Placement::Fired { weight, left, zero, elsewhere };
         match load {
             Load::AtZero => {
@@ -365,7 +370,7 @@ impl Detector {
         if cooling || quantity.weight() <= self.min_load() || !long_enough {
             return None;
         }
-        (self.last_fired, self.once) = (Some(at), false);
+        (self.last_fired, self.once, self.tared) = (Some(at), false, None);
         self.placement =
             Placement::Fired { weight: quantity.weight(), left: None, zero: None, elsewhere: None };
         Some(Settled { quantity, at, since })

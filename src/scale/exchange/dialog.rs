@@ -5,26 +5,39 @@
 
 use super::{Checksums, Exchange, Next, Task};
 use crate::scale::dialogue::{Bar, Event};
-use crate::scale::{Frame, Heard, Reading};
+use crate::scale::write::in_its_words;
+use crate::scale::{Frame, Heard, Profile, Reading};
 use crate::stamp::Stamp;
+use crate::weight::Quantity;
 
 /// "The result?"
 const ASK: &[u8] = b"\x04\x05";
 /// "Why not?"
 const WHY: &[u8] = b"\x04\x0208\x03";
 /// Zero is a bad price on some scales, so one cent stands for no price.
-const PRICE: &str = "000001";
+const NO_PRICE: u32 = 1;
 /// "Not ready" is answered by the same question so many times; then the price is taken for lost.
 const PATIENCE: u32 = 10;
-/// Characters of a text.
+/// Characters of a text in records 04 and 05.
 const TEXT: usize = 13;
+/// Characters of the long text in Dibal's record 80.
+const LONG_TEXT: usize = 21;
 
 pub(in crate::scale) struct Dialog {
     checksums: Option<Checksums>,
     step: Step,
     showing: bool,
-    /// The text that goes with the price, filled to its length.
+    /// What makers differ in: the digits of a price, and the record that takes a text.
+    dialect: Dialect,
+    /// The text that goes with the price.
     text: Option<String>,
+    /// The unit price that the site wants.
+    price: u32,
+    /// The tare that the site wants, in the scale's last places.
+    tare: Option<u64>,
+    profile: Profile,
+    /// What the scale last sent.
+    seen: Option<Quantity>,
     /// The scale has a price and the result for it was not given yet.
     priced: bool,
     not_ready: u32,
@@ -46,10 +59,31 @@ enum Step {
     Checksums,
 }
 
+/// What makers differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    /// Six digits of price, thirteen characters of text.
+    Usual,
+    /// Five digits of price, as the oldest scales have.
+    ShortPrice,
+    /// A record of its own for a long text: Dibal, to Sharp UP-800.
+    Dibal,
+}
+
 impl Dialog {
-    pub(in crate::scale) const fn new(checksums: Option<Checksums>) -> Self {
+    pub(in crate::scale) fn new(checksums: Option<Checksums>, profile: &Profile) -> Self {
+        let dialect = match profile.model.map(|model| model.name) {
+            Some("02") => Dialect::ShortPrice,
+            Some("dibal") => Dialect::Dibal,
+            _ => Dialect::Usual,
+        };
         Self {
             checksums,
+            dialect,
+            price: NO_PRICE,
+            tare: None,
+            profile: *profile,
+            seen: None,
             step: Step::Price,
             showing: false,
             text: None,
@@ -60,14 +94,57 @@ impl Dialog {
         }
     }
 
-    /// Record 01, or 05 with a text and no tare.
-    fn price(&mut self) -> Vec<u8> {
+    /// The record for what the site wants: 01 with a price alone, 03 with a tare, 05 with a text, 80 for a Dibal.
+    fn record(&mut self) -> Vec<u8> {
         self.step = Step::Price;
         self.priced = false;
-        match &self.text {
-            Some(text) => show_record(text),
-            None => format!("\x04\x0201\x1B{PRICE}\x1B\x03").into_bytes(),
+        let price = match self.dialect {
+            Dialect::Usual | Dialect::Dibal => format!("{:06}", self.price),
+            Dialect::ShortPrice => format!("{:05}", self.price),
+        };
+        let tare = self.tare.map(|tare| format!("{tare:04}"));
+        let mut record = vec![0x04, 0x02];
+        match (&self.text, self.dialect, tare) {
+            (Some(text), Dialect::Dibal, None) => {
+                record.extend_from_slice(b"80\x1B");
+                record.extend(filled(text, LONG_TEXT));
+                record.extend_from_slice(format!("\x1B{price}\x1B{:06}", self.amount()).as_bytes());
+            }
+            (Some(text), _, tare) => {
+                let tare = tare.unwrap_or_else(|| "0000".to_owned());
+                record.extend_from_slice(format!("05\x1B{price}\x1B{tare}\x1B").as_bytes());
+                record.extend(filled(text, TEXT));
+            }
+            (None, _, Some(tare)) => record.extend_from_slice(format!("03\x1B{price}\x1B{tare}").as_bytes()),
+            (None, _, None) => record.extend_from_slice(format!("01\x1B{price}\x1B").as_bytes()),
         }
+        record.push(0x03);
+        record
+    }
+
+    /// What the goods on the plate cost at the site's price; zero while either is not known.
+    fn amount(&self) -> u64 {
+        let Some(seen) = self.seen.filter(|_| self.price > NO_PRICE) else { return 0 };
+        let grain = 10_u64.saturating_pow(u32::from(seen.decimals()));
+        (seen.digits().saturating_mul(self.price.into()).saturating_add(grain / 2) / grain).min(999_999)
+    }
+
+    /// Takes note of an order. A price or tare that has no words is left out: nothing, so that it is not sent.
+    fn note(&mut self, task: &Task) -> Option<()> {
+        match task {
+            Task::Weigh | Task::Beep => {}
+            Task::Show(text) => self.text = Some(text.clone()),
+            Task::Clear => self.text = None,
+            Task::Price(minor) => {
+                let most = if self.dialect == Dialect::ShortPrice { 99_999 } else { 999_999 };
+                self.price = Some(*minor).filter(|minor| *minor <= most)?.max(NO_PRICE);
+            }
+            Task::Tare(tare) => {
+                let words = in_its_words(*tare, self.seen, &self.profile)?;
+                self.tare = Some(Some(words.digits()).filter(|digits| *digits <= 9_999)?);
+            }
+        }
+        Some(())
     }
 
     fn ask(&mut self) -> Next {
@@ -88,7 +165,7 @@ impl Dialog {
             (_, "checksum-challenge") => self.challenged(detail, at, tell),
             (Step::Checksums, "ack") => Next::Say(ASK.to_vec()),
             // The record that led to the challenge was not taken and is sent again.
-            (Step::Checksums, "checksums-accepted") => Next::Say(self.price()),
+            (Step::Checksums, "checksums-accepted") => Next::Say(self.record()),
             (_, "checksums-refused") => {
                 tell.push(Event::Barred(Bar::ChecksumsRefused, at));
                 self.refused(word)
@@ -114,7 +191,8 @@ impl Dialog {
     fn refused(&mut self, word: &'static str) -> Next {
         (self.priced, self.told) = (false, false);
         if std::mem::take(&mut self.showing) {
-            self.text = None;
+            // Whatever it was that the scale did not like must not spoil the next question.
+            (self.text, self.price, self.tare) = (None, NO_PRICE, None);
             return Next::Refused(word);
         }
         Next::Done
@@ -141,6 +219,7 @@ impl Dialog {
 
     fn read(&mut self, reading: &Reading) -> Next {
         self.told = reading.quantity.is_some();
+        self.seen = reading.quantity.or(self.seen);
         // A moving load keeps its price: only the question is repeated.
         self.priced = reading.quantity.is_none() && reading.stability == crate::scale::Stability::Moving;
         if self.showing { Next::Wait } else { Next::Done }
@@ -156,11 +235,18 @@ impl Exchange for Dialog {
                 self.step = Step::Result;
                 return ASK.to_vec();
             }
-            Task::Weigh => {}
-            Task::Show(text) => self.text = Some(text.clone()),
-            Task::Clear => self.text = None,
+            order @ (Task::Weigh
+            | Task::Show(_)
+            | Task::Clear
+            | Task::Price(_)
+            | Task::Tare(_)
+            | Task::Beep) => {
+                if self.note(order).is_none() {
+                    return Vec::new();
+                }
+            }
         }
-        self.price()
+        self.record()
     }
 
     fn hear(&mut self, frame: Frame, at: Stamp, tell: &mut Vec<Event>) -> Next {
@@ -192,11 +278,7 @@ impl Exchange for Dialog {
     }
 }
 
-/// Record 05: price, no tare, thirteen characters.
-pub(in crate::scale) fn show_record(text: &str) -> Vec<u8> {
-    let mut record = format!("\x04\x0205\x1B{PRICE}\x1B0000\x1B").into_bytes();
-    let characters = text.chars().map(crate::scale::mt_sics::plain);
-    record.extend(characters.chain(std::iter::repeat(b' ')).take(TEXT));
-    record.push(0x03);
-    record
+/// A text filled to its length.
+fn filled(text: &str, length: usize) -> impl Iterator<Item = u8> {
+    text.chars().map(crate::scale::mt_sics::plain).chain(std::iter::repeat(b' ')).take(length)
 }

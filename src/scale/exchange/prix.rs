@@ -5,16 +5,24 @@
 
 use super::{Exchange, Next, Task};
 use crate::scale::dialogue::Event;
-use crate::scale::{Frame, Heard};
+use crate::scale::{Frame, Heard, Profile};
 use crate::stamp::Stamp;
 use crate::weight::Weight;
 
 const ENQ: u8 = 0x05;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::scale) struct Prix {
+    /// Whether the silence at zero of a PRT5 is to be expected.
+    may_be_prt5: bool,
     speaks: bool,
     says_zero: bool,
+}
+
+impl Prix {
+    pub(in crate::scale) fn new(profile: &Profile) -> Self {
+        Self { may_be_prt5: !profile.is_other_than("prt5"), speaks: false, says_zero: false }
+    }
 }
 
 impl Exchange for Prix {
@@ -32,7 +40,7 @@ impl Exchange for Prix {
     }
 
     fn missed(&mut self, mute: bool, at: Stamp, tell: &mut Vec<Event>) -> Next {
-        if !mute || !self.speaks || self.says_zero {
+        if !mute || !self.speaks || self.says_zero || !self.may_be_prt5 {
             return Next::Missed;
         }
         tell.push(Event::Empty(at));

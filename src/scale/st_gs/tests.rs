@@ -77,7 +77,7 @@ fn pieces_are_no_weight() {
 #[test]
 fn ten_bytes_need_the_unit_from_the_settings() {
     assert_eq!(heard(b"   1.234"), Heard::Garbled(Garbled::NoUnit));
-    let kilograms = Profile { unit: Some(Unit::Kilogram), decimals: None };
+    let kilograms = Profile { unit: Some(Unit::Kilogram), ..Profile::default() };
     let Some(Heard::Reading(reading)) = read(b"-  1.234\r\n", kilograms) else { panic!() };
     assert_eq!(reading.stability, Stability::Unknown);
     assert_eq!(reading.quantity, Some(Quantity::new(true, 1234, 3, Unit::Kilogram)));

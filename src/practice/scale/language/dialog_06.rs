@@ -40,6 +40,8 @@ const ESC: u8 = 0x1B;
 const LONGEST: usize = 64;
 /// The text of records 04 and 05.
 const TEXT: usize = 13;
+/// The text of record 80 (Dibal DPOS400 manual).
+const LONG_TEXT: usize = 21;
 /// Lighter than this is no weighing (OIML R 76-1: the lightest load is 20 e).
 const LIGHTEST: u64 = 20;
 /// Checksums are asked for anew after so many weighings (Mettler Diva service manual).
@@ -138,6 +140,7 @@ impl Dialog {
         let (head, rest) = bytes.split_at(bytes.len().min(2));
         match head {
             b"01" | b"03" | b"04" | b"05" => self.article(head, rest, scale, say),
+            b"80" => self.long_text(rest, scale, say),
             b"08" => record(&format!("09\x1B{}", self.code.digits()), say),
             b"10" => self.checksum(rest, say),
             // showing the logic's version costs the trust
@@ -189,6 +192,25 @@ impl Dialog {
         scale.tell(What::Price { minor: u32::try_from(minor).unwrap_or(u32::MAX) });
         self.price = Some(minor);
         self.code = Code::Ok;
+        say.push(ACK);
+    }
+
+    /// Dibal's record for Sharp UP-800: a text of 21 characters, price and amount.
+    fn long_text(&mut self, rest: &[u8], scale: &mut Indicator, say: &mut Vec<u8>) {
+        let fields: Vec<&[u8]> = rest.split(|byte| *byte == ESC).skip(1).collect();
+        let [text, price, amount] = *fields.as_slice() else {
+            return self.refuse(Code::General, say);
+        };
+        let (Some(minor), Some(_)) = (number(price, &[6]).filter(|price| *price > 0), number(amount, &[6]))
+        else {
+            return self.refuse(Code::Price, say);
+        };
+        if text.len() != LONG_TEXT {
+            return self.refuse(Code::Text, say);
+        }
+        scale.show(text.trim_ascii_end());
+        scale.tell(What::Price { minor: u32::try_from(minor).unwrap_or(u32::MAX) });
+        (self.price, self.code) = (Some(minor), Code::Ok);
         say.push(ACK);
     }
 

@@ -6,7 +6,7 @@ use super::{Command, Fits, Language, Line, Speaker, signed};
 use crate::practice::scale::indicator::{Indicator, Refused, Rest};
 use crate::scale::Range;
 use crate::stamp::Stamp;
-use crate::weight::Weight;
+use crate::weight::{Quantity, Unit, Weight};
 
 pub(super) const LANGUAGES: &[Language] = &[Language {
     name: "ohaus",
@@ -66,6 +66,12 @@ impl Ohaus {
             b"SLZP" => self.auto = Auto::AtRest { zero: true, printed: false },
             b"Z" => silent_or_refused(scale.zero(Rest::Needed), say),
             b"T" => silent_or_refused(scale.tare(Rest::Needed), say),
+            _ if command
+                .strip_suffix(b"T")
+                .is_some_and(|digits| digits.first().is_some_and(u8::is_ascii_digit)) =>
+            {
+                preset(command, scale, say);
+            }
             _ => match command.strip_suffix(b"P").and_then(seconds) {
                 Some(pause) => self.auto = Auto::Every { pause, next: scale.now() },
                 None => answer(say, "ES"),
@@ -82,6 +88,23 @@ impl Ohaus {
             self.waiting = None;
             answer(say, "ES");
         }
+    }
+}
+
+/// The `20` of `20T`: grams, whatever the display shows.
+fn preset(command: &[u8], scale: &mut Indicator, say: &mut Vec<u8>) {
+    let digits = command.strip_suffix(b"T").unwrap_or_default();
+    let division = scale.division();
+    let decimals = match division.unit() {
+        Unit::Gram => 0,
+        Unit::Kilogram => 3,
+        Unit::Pound | Unit::Ounce => return answer(say, "ES"),
+    };
+    let tare = Quantity::parse(digits, Unit::Gram).ok().filter(|tare| tare.decimals() == 0);
+    let tare = tare.map(|tare| Quantity::new(false, tare.digits(), decimals, division.unit()));
+    match tare {
+        Some(tare) => silent_or_refused(scale.preset_tare(tare), say),
+        None => answer(say, "ES"),
     }
 }
 

@@ -80,7 +80,7 @@ impl Radwag {
                 self.stream = None;
                 answer(say, "C0 A");
             }
-            b"BP" => {
+            _ if command == b"BP" || command.starts_with(b"BP ") => {
                 scale.tell(What::Beep);
                 answer(say, "BP OK");
             }

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use super::{Command, Fits, Language, Line, Speaker, blanks, zeros};
+use super::{Command, Fits, Language, Line, Speaker, blanks, signed, zeros};
+use crate::practice::scale::event::What;
 use crate::practice::scale::indicator::{Indication, Indicator, Rest};
 use crate::scale::Range;
 use crate::stamp::Stamp;
+use crate::weight::{Quantity, Unit};
 
 pub(super) const LANGUAGES: &[Language] = &[
     Language {
@@ -39,6 +41,12 @@ pub(super) const LANGUAGES: &[Language] = &[
         fits: Fits::ANYTHING,
         speaker: || Box::new(Comma::asked(Layout::AndD)),
     },
+    Language {
+        name: "st-gs/dini",
+        title: "Dini Argeo, extended: lines when asked; takes texts and beeps",
+        fits: Fits::ANYTHING,
+        speaker: || Box::new(Comma::asked(Layout::Dini)),
+    },
 ];
 
 /// From one line of a stream to the next.
@@ -57,6 +65,8 @@ enum Layout {
     Cas10,
     /// `ST,+0001.234 kg`
     AndD,
+    /// `ST,1,   1.234kg,   0.000kg`
+    Dini,
 }
 
 struct Comma {
@@ -79,6 +89,7 @@ impl Comma {
 
     fn obey(&mut self, command: &[u8], scale: &mut Indicator, say: &mut Vec<u8>) {
         match (self.layout, command) {
+            (Layout::Dini, _) => dini(command, scale, say),
             (_, b"Q" | b"R") if self.layout != Layout::AndD => line(self.layout, scale, say),
             (Layout::AndD, b"Q" | b"SI") => line(self.layout, scale, say),
             (Layout::AndD, b"S" | b"\x1BP") => self.when_stable = true,
@@ -89,11 +100,46 @@ impl Comma {
             }
             (Layout::AndD, b"Z" | b"R" | b"\x1BT") => acknowledge(scale.zero(Rest::Needed).is_ok(), say),
             (Layout::AndD, b"T") => acknowledge(scale.tare(Rest::Needed).is_ok(), say),
+            (Layout::AndD, preset) if preset.starts_with(b"PT:") => {
+                acknowledge(preset_tare(preset, scale), say);
+            }
             (Layout::AndD, _) => say.extend(*b"EC,E01\r\n"),
             // an indicator that streams listens to nothing else
             _ => {}
         }
     }
+}
+
+/// `PT:0.020 kg`
+fn preset_tare(command: &[u8], scale: &mut Indicator) -> bool {
+    let text = command.strip_prefix(b"PT:").unwrap_or_default().trim_ascii();
+    let unit_at = text.iter().position(u8::is_ascii_alphabetic).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(unit_at).unwrap_or_default();
+    let tare = Unit::from_wire(unit).and_then(|unit| Quantity::parse(number, unit).ok());
+    tare.is_some_and(|tare| scale.preset_tare(tare).is_ok())
+}
+
+/// A Dini Argeo does what it is told and says so.
+fn dini(command: &[u8], scale: &mut Indicator, say: &mut Vec<u8>) {
+    let done = match command {
+        b"READ" => return line(Layout::Dini, scale, say),
+        b"ZERO" => scale.zero(Rest::Needed).is_ok(),
+        b"TARE" => scale.tare(Rest::Needed).is_ok(),
+        b"BEEP" => {
+            scale.tell(What::Beep);
+            true
+        }
+        _ => match command.strip_prefix(b"DISP") {
+            // the line of the display, a comma, the text
+            Some([b'0'..=b'9', b'0'..=b'9', b',', text @ ..]) => {
+                scale.show(text);
+                true
+            }
+            Some(_) => return say.extend(*b"ERR02\r\n"),
+            None => return say.extend(*b"ERR04\r\n"),
+        },
+    };
+    say.extend_from_slice(if done { b"OK\r\n" } else { b"ERR03\r\n" });
 }
 
 fn acknowledge(done: bool, say: &mut Vec<u8>) {
@@ -129,6 +175,10 @@ fn line(layout: Layout, scale: &Indicator, say: &mut Vec<u8>) {
         Layout::Cas10 => {
             let sign = if minus { '-' } else { ' ' };
             say.extend(format!("{sign}{}", digits(&now, 7)).bytes());
+        }
+        Layout::Dini => {
+            let (number, tare) = (signed(now.shown, 8), signed(now.tare, 8));
+            say.extend(format!("{head},1,{number}{unit:>2},{tare}{unit:>2}").bytes());
         }
         Layout::AndD => {
             let number = if now.range == Range::In { zeros(now.shown, 8) } else { "999999.9".to_owned() };
