@@ -5,6 +5,7 @@
 
 mod custom;
 mod values;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -258,7 +259,7 @@ impl Tables {
         for (index, sink) in self.sink.iter().enumerate() {
             check_sink(index, sink, &scale)?;
         }
-        let (picture, mut camera) = (picture(self.picture, &self.camera)?, self.camera);
+        let (picture, mut camera) = (view::picture(self.picture, &self.camera)?, self.camera);
         camera.choice.region = picture.region.map(picture::Area::rect);
         let place = self.recognition.as_ref().map_or(0, |table| table.span().start);
         let recognition = self.recognition.map(Spanned::into_inner).unwrap_or_default();
@@ -283,25 +284,6 @@ impl Tables {
         })
     }
 }
-
-/// The settings of the picture; what no picture of the camera can satisfy is refused here.
-fn picture(
-    table: Option<Spanned<picture::Settings>>,
-    camera: &camera::Settings,
-) -> Result<picture::Settings, Objection> {
-    let Some(table) = table else { return Ok(picture::Settings::DEFAULT) };
-    let (at, settings) = (table.span().start, table.into_inner());
-    let wished = settings.area(camera.width.get(), camera.height.get());
-    match (wished, &camera.source) {
-        // The drawn camera has exactly the mode that is asked for. Others have their own, which may be larger, but
-        // masks that cover all of what is asked for were surely not meant.
-        (Err(unfit), camera::Source::Synthetic)
-        | (Err(unfit @ picture::Unfit::AllMasked { .. }), camera::Source::V4l2 { .. }) => {
-            let reason = format!("{unfit} (camera.width and camera.height ask for this size)");
-            Err(Objection { at, key: "picture".to_owned(), reason })
-        }
-        (Ok(_) | Err(_), _) => Ok(settings),
-    }
 
 /// Refuses a sink that the scale has no words for, and names the protocols that have.
 fn check_sink(index: usize, sink: &Spanned<sink::Settings>, scale: &Scale) -> Result<(), Objection> {
