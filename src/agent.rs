@@ -1,6 +1,6 @@
 //! The running agent: settings become threads and tasks, and those an end.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -114,6 +114,7 @@ impl Agent {
             clock: clock.clone(),
             bodies: Mutex::default(),
             placement: AtomicU64::new(0),
+            smaller: AtomicU8::new(0),
         });
         let detector = match plate {
             Some(before) => before.under(config.rules()),
