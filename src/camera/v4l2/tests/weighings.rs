@@ -2,7 +2,7 @@
 //! what lay on the plate: what arrives is read again.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 
 use super::*;
@@ -305,6 +305,7 @@ async fn a_thousand_weighings_get_no_picture_that_is_older_foreign_or_spliced() 
         clock: clock.clone(),
         bodies: Mutex::default(),
         placement: AtomicU64::new(0),
+        smaller: AtomicU8::new(0),
     });
     let pulse = Pulse::new("lane", Duration::from_secs(10), clock.now());
     let lane = Lane::new(shop, Detector::new(config.rules()), false, pulse);
