@@ -89,6 +89,9 @@ impl Agent {
                 (Some(scale), device)
             }
         };
+        if let Some(advice) = config.advice() {
+            warn!("{advice}");
+        }
         let camera = camera::start(&config.camera, clock.clone())?;
         let (events, from_scale) = mpsc::channel(EVENTS);
         let link = Arc::new(Link::start(config.link(device), clock.clone(), events)?);

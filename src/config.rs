@@ -4,6 +4,7 @@
 //! line and column of the very value. A bad setting never becomes a default.
 
 mod custom;
+mod advice;
 mod values;
 mod view;
 

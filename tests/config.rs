@@ -259,3 +259,16 @@ fn a_product_may_have_a_price_and_a_tare() {
     let message = parse(&text.replace("12.50", "12.505")).unwrap_err();
     assert!(message.contains("products.1.price: invalid value: string \"12.505\""), "{message}");
 }
+
+#[test]
+fn a_scale_that_does_not_send_its_unit_wants_it_in_the_settings() {
+    let advice = |scale: &str| {
+        let text = format!("[device]\nid = \"L\"\n[scale]\n{scale}\n[camera]\nkind = \"synthetic\"\n");
+        parse(&text).unwrap().advice()
+    };
+    let port = "port = \"/dev/ttyUSB0\"";
+    assert!(advice(&format!("{port}\nprotocol = \"toledo-8217\"")).unwrap().contains("toledo-8217"));
+    assert_eq!(advice(&format!("{port}\nprotocol = \"toledo-8217\"\nunit = \"kg\"")), None);
+    assert_eq!(advice(&format!("{port}\nprotocol = \"mt-sics\"")), None);
+    assert_eq!(advice("port = \"sim:toledo-8217\""), None);
+}
