@@ -75,6 +75,8 @@ pub struct PictureFacts {
     pub frame: u64,
     /// Whether the scene stood still; nothing when it was not looked at.
     pub still: Option<bool>,
+    /// Why it was made in another way than the settings ask for; nothing when it was not.
+    pub remark: Option<String>,
 }
 
 /// How long each part of the way took.
