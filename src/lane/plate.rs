@@ -11,9 +11,9 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::{Begun, ScaleState, Shop, Status, weigh};
-use crate::outcome::{Failed, Outcome, Trigger};
+use crate::outcome::{Barcode, Failed, Outcome, Trigger};
 use crate::pulse::Pulse;
-use crate::scale::{Heard, Reading, Stability, dialogue};
+use crate::scale::{Answer, Heard, Reading, Stability, dialogue};
 use crate::serial::Event;
 use crate::stability::{Detector, Load, Phase, Settled};
 use crate::stamp::Stamp;
@@ -159,7 +159,7 @@ impl Lane {
                         self.scale_is(ScaleState::Unreadable(why.to_string()));
                     }
                 }
-                Heard::Answer(_) => {}
+                Heard::Answer(answer) => self.answered(answer, at),
             },
             Event::Said(dialogue::Event::Unchanged(at)) => self.unchanged(at),
             Event::Said(dialogue::Event::Empty(at)) => {
@@ -176,6 +176,15 @@ impl Lane {
             Event::Said(dialogue::Event::Taring(tare, _)) => self.detector.tared(tare),
             Event::Said(dialogue::Event::Written(..)) => {}
         }
+    }
+
+    /// An answer without a reading says nothing of the load; a bar code on the same wire is passed on.
+    fn answered(&self, answer: Answer, at: Stamp) {
+        let Some(message) = answer.detail.filter(|_| answer.word == "barcode") else { return };
+        let at = self.shop.clock.utc_at(at);
+        let barcode = Barcode { device_id: self.shop.device_id.clone(), message, at };
+        info!(barcode = %barcode.message, "a bar code on the scale's wire");
+        self.shop.sinks.scanned(&Arc::new(barcode));
     }
 
     /// Takes a reading: the plate's state changes, and a weighing may begin.
