@@ -6,23 +6,25 @@
 mod plate;
 mod state;
 
-pub use plate::{Ask, Lane, Stopped};
+pub use plate::{Ask, Heard, Lane, Stopped};
 pub use state::{ScaleState, Status};
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{info, warn};
 
-use crate::camera::{self, Ring};
+use crate::camera::{self, Frame, Ring};
 use crate::outcome::{Failed, Outcome, PictureFacts, Products, Took, Trigger};
 use crate::picture::{self, Picture};
 use crate::recognition::reports::Outbox;
-use crate::recognition::{About, BodyBuilder, Facts, Recognition, Session, Settings as RecognitionSettings};
+use crate::recognition::{
+    About, BodyBuilder, Facts, Failure, Recognition, Session, Settings as RecognitionSettings,
+};
 use crate::scale::Stability;
 use crate::sink::Sinks;
 use crate::stability::{Load, Moved, Yardstick};
@@ -55,7 +57,7 @@ pub struct Shop {
     /// The one kept session with it.
     pub session: Session,
     /// The reports to it; none when there is no place to keep them.
-    pub outbox: Option<Outbox>,
+    pub outbox: Option<Arc<Outbox>>,
     /// Where outcomes go.
     pub sinks: Sinks,
     /// The time.
@@ -64,6 +66,8 @@ pub struct Shop {
     pub bodies: Mutex<Vec<BodyBuilder>>,
     /// The number of the placement on the plate now.
     pub placement: AtomicU64,
+    /// How many steps smaller than the settings say pictures are made, because the service found them too large.
+    pub smaller: AtomicU8,
 }
 
 /// A weighing that has begun.
@@ -131,7 +135,7 @@ async fn recognise(
     deadline: Duration,
     findings: &mut Findings,
 ) -> Result<Recognition, Failed> {
-    let chosen = picture_of(shop, begun, deadline, findings).await?;
+    let mut chosen = picture_of(shop, begun, deadline, findings).await?;
     if moved_before(begun, chosen.captured) == Some(Moved::Away) {
         return Err(Failed::Disturbed);
     }
@@ -139,17 +143,14 @@ async fn recognise(
         return Err(Failed::Superseded);
     }
 
-    let mut builder = shop.bodies.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-    let body = body(shop, begun, &chosen, &mut builder);
-    let built = shop.clock.now();
-    findings.took.picture = Some(built.since(chosen.at_hand));
-
-    let left = (begun.at + deadline).since(built);
-    let attempted = shop.session.recognise(body, &begun.id, left).await;
-    findings.took.request = Some(shop.clock.now().since(built));
-    findings.session = Some(attempted.facts);
-    give_back(shop, builder);
-    let recognition = attempted.result?;
+    let mut answer = ask(shop, begun, &chosen, deadline, findings).await;
+    if answer.as_ref().is_err_and(Failure::wants_smaller)
+        && let Some(smaller) = smaller(shop, &chosen).await
+    {
+        chosen.picture = smaller;
+        answer = ask(shop, begun, &chosen, deadline, findings).await;
+    }
+    let recognition = answer?;
 
     if is_superseded(shop, begun) {
         findings.unused = Some(recognition.id.as_str().to_owned());
@@ -158,8 +159,53 @@ async fn recognise(
     Ok(recognition)
 }
 
+/// Sends the picture and waits for the answer, not beyond the deadline.
+async fn ask(
+    shop: &Shop,
+    begun: &Begun,
+    chosen: &Chosen,
+    deadline: Duration,
+    findings: &mut Findings,
+) -> Result<Recognition, Failure> {
+    let mut builder = shop.bodies.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+    let body = body(shop, begun, chosen, &mut builder);
+    let built = shop.clock.now();
+    findings.picture = Some(facts(begun, chosen));
+    findings.took.picture.get_or_insert_with(|| built.since(chosen.at_hand));
+    let left = (begun.at + deadline).since(built);
+    let attempted = shop.session.recognise(body, &begun.id, left).await;
+    let before = findings.session.map_or(0, |facts| facts.attempts);
+    let attempts = attempted.facts.attempts.saturating_add(before);
+    findings.session = Some(Facts { attempts, ..attempted.facts });
+    let took = shop.clock.now().since(built);
+    findings.took.request = Some(findings.took.request.unwrap_or_default() + took);
+    give_back(shop, builder);
+    attempted.result
+}
+
+/// The same frame as a smaller picture, for this weighing and all after it; none when it cannot be made smaller.
+async fn smaller(shop: &Shop, chosen: &Chosen) -> Option<Picture> {
+    let steps = shop.smaller.load(Ordering::Acquire).saturating_add(1);
+    let (frame, settings) = (Arc::clone(&chosen.frame), shop.picture.smaller(steps));
+    if steps > picture::SMALLER_STEPS || settings == shop.picture.smaller(steps - 1) {
+        return None;
+    }
+    shop.smaller.store(steps, Ordering::Release);
+    warn!(
+        width = settings.width.pixels(),
+        quality = settings.quality.percent(),
+        "the service finds a picture of {} bytes too large (413): from now on they are made smaller",
+        chosen.picture.len()
+    );
+    let made = tokio::task::spawn_blocking(move || picture::prepare(&frame, &settings)).await;
+    made.ok()?.ok().filter(|made| made.len() < chosen.picture.len())
+}
+
 /// The picture of this weighing and its moment.
 struct Chosen {
+    frame: Arc<Frame>,
+    /// Whether the scene stood still, where it is looked at.
+    still: Option<bool>,
     picture: Picture,
     captured: Stamp,
     at_hand: Stamp,
@@ -181,19 +227,20 @@ async fn picture_of(
                 shop.camera.choice.choose(&shop.ring, &shop.clock, after).await;
             let at_hand = shop.clock.now();
             after = frame.taken;
-            let (sequence, settings) = (frame.sequence, shop.picture.clone());
+            let settings = shop.picture.smaller(shop.smaller.load(Ordering::Acquire));
             let made = if settings.is_light() {
                 picture::prepare(&frame, &settings)
             } else {
                 // Milliseconds of computing would hold up the readings.
-                let work = tokio::task::spawn_blocking(move || picture::prepare(&frame, &settings));
+                let of_it = Arc::clone(&frame);
+                let work = tokio::task::spawn_blocking(move || picture::prepare(&of_it, &settings));
                 match work.await {
                     Ok(made) => made,
                     Err(error) => return Err(Failed::NoPicture(error.to_string())),
                 }
             };
             match made {
-                Ok(picture) => return Ok((picture, sequence, still, after, at_hand)),
+                Ok(picture) => return Ok(Chosen { frame, still, picture, captured: after, at_hand }),
                 Err(why) => unfit = Some(why),
             }
         }
@@ -210,19 +257,24 @@ async fn picture_of(
         let why = unfit.map_or_else(|| shop.ring.why_none(broken_before).to_string(), |why| why.to_string());
         return Err(Failed::NoPicture(format!("no picture within {} ms: {why}", limit.as_millis())));
     };
-    let (picture, frame, still, captured, at_hand) = chosen?;
-    findings.captured = Some(captured);
-    findings.took.frame = Some(at_hand.since(begun.at));
-    findings.picture = Some(PictureFacts {
-        bytes: picture.len(),
-        width: picture.width(),
-        height: picture.height(),
-        mode: picture.mode().name(),
-        frame_age_ms: u64::try_from(captured.since(begun.at).as_millis()).unwrap_or(u64::MAX),
-        frame,
-        still,
-    });
-    Ok(Chosen { picture, captured, at_hand })
+    let chosen = chosen?;
+    findings.captured = Some(chosen.captured);
+    findings.took.frame = Some(chosen.at_hand.since(begun.at));
+    findings.picture = Some(facts(begun, &chosen));
+    Ok(chosen)
+}
+
+fn facts(begun: &Begun, chosen: &Chosen) -> PictureFacts {
+    let age = chosen.captured.since(begun.at);
+    PictureFacts {
+        bytes: chosen.picture.len(),
+        width: chosen.picture.width(),
+        height: chosen.picture.height(),
+        mode: chosen.picture.mode().name(),
+        frame_age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        frame: chosen.frame.sequence,
+        still: chosen.still,
+    }
 }
 
 fn body(shop: &Shop, begun: &Begun, chosen: &Chosen, builder: &mut BodyBuilder) -> Bytes {

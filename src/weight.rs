@@ -181,10 +181,12 @@ impl Quantity {
         Ok(Self { negative, digits, decimals: decimals.unwrap_or(0), unit })
     }
 
-    /// Pounds and ounces, as shipping scales write them, in ounces: 12 lb 7.50 oz is 199.5 oz.
+    /// Pounds and ounces, as shipping scales write them, in ounces: 12 lb 7.50 oz is 199.5 oz. Sixteen ounces are
+    /// a pound, so that no scale writes more than 15 and a fraction.
     pub fn pounds_and_ounces(pounds: &[u8], ounces: &[u8]) -> Result<Self, NotANumber> {
         let (pounds, ounces) = (Self::parse(pounds, Unit::Pound)?, Self::parse(ounces, Unit::Ounce)?);
-        if pounds.decimals != 0 || ounces.negative {
+        let pound = 16_u64.saturating_mul(10_u64.saturating_pow(u32::from(ounces.decimals)));
+        if pounds.decimals != 0 || ounces.negative || ounces.digits >= pound {
             return Err(NotANumber);
         }
         let whole = pounds.digits.checked_mul(16).ok_or(NotANumber)?;
@@ -332,7 +334,12 @@ mod tests {
         assert_eq!(Quantity::pounds_and_ounces(b"12", b"07.50").unwrap().to_string(), "199.5");
         assert_eq!(Quantity::pounds_and_ounces(b"1", b"02.5").unwrap().to_string(), "18.5");
         assert_eq!(Quantity::pounds_and_ounces(b"1", b"00").unwrap().to_string(), "16");
-        assert!(Quantity::pounds_and_ounces(b"1.5", b"2").is_err());
+        for (pounds, ounces) in [("1.5", "2"), ("1", "16"), ("1", "16.5"), ("1", "-2")] {
+            assert!(
+                Quantity::pounds_and_ounces(pounds.as_bytes(), ounces.as_bytes()).is_err(),
+                "{pounds}:{ounces}"
+            );
+        }
     }
 
     #[test]

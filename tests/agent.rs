@@ -284,6 +284,52 @@ async fn failures_are_outcomes_too_and_the_agent_carries_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_is_too_large_goes_smaller_at_once_and_from_then_on() {
+    // between what the camera's own picture takes in base64 and what it takes cut and coded again
+    let shop =
+        Shop::with("mt-sics", ServiceOptions { most_bytes: 40_000, ..ServiceOptions::default() }).await;
+    let mut noise = 1_u32;
+    let pixels: Vec<u8> = std::iter::repeat_with(|| {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        90 + (noise >> 28) as u8
+    })
+    .take(640 * 400)
+    .collect();
+    for name in ["a.jpg", "b.jpg"] {
+        let mut bytes = Vec::new();
+        let encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
+        encoder.encode(&pixels, 640, 400, jpeg_encoder::ColorType::Luma).unwrap();
+        assert!(bytes.len() > 40_000, "{}", bytes.len());
+        fs::write(shop.path("frames").join(name), bytes).unwrap();
+    }
+    // a machine that is busy with other tests takes its time to code pictures
+    let text = fs::read_to_string(shop.path("config.toml")).unwrap();
+    let patient = "frame_wait_ms = 10000\n[recognition]\ndeadline_ms = 20000\n";
+    fs::write(shop.path("config.toml"), text.replace("[recognition]\n", patient)).unwrap();
+    let mut agent = shop.agent().await;
+    let (mut attempts, mut sizes) = (Vec::new(), Vec::new());
+    for grams in [500, 700, 900, 1100, 1300] {
+        let outcome = shop.weigh(&mut agent, grams).await;
+        if outcome["result"] == "recognised" {
+            attempts.push(outcome["session"]["attempts"].as_u64().unwrap());
+            assert_eq!(outcome["picture"]["mode"], "fit", "{outcome}");
+        } else {
+            assert!(outcome["error"]["message"].as_str().unwrap().contains("413"), "{outcome}");
+        }
+        sizes.push(outcome["picture"]["bytes"].as_u64().unwrap());
+    }
+    assert!(sizes.is_sorted_by(|one, next| one >= next), "{sizes:?}");
+    assert!(
+        attempts.len() >= 3 && attempts.iter().skip(1).all(|&times| times == 1),
+        "{attempts:?} {sizes:?}"
+    );
+    let seen = shop.service.take_requests();
+    assert_eq!(seen[0].idempotency_key, seen[1].idempotency_key, "both sizes belong to one weighing");
+    let heard = agent.end().await;
+    assert!(heard.contains("too large (413)"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_hangs_costs_the_deadline_and_no_more() {
     let shop =
         Shop::with("mt-sics", ServiceOptions { faults: vec![Fault::Hang], ..ServiceOptions::default() })

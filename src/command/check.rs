@@ -10,6 +10,9 @@ pub(super) fn run(settings: &Settings) -> Result<(), Exit> {
         return Err(Exit::bad_settings(format!("{file}: {}", CannotStart::NoDeviceId)));
     }
     say(format_args!("{file}: the settings are good"));
+    if let Some(advice) = config.advice() {
+        say(format_args!("advice: {advice}"));
+    }
     if config.is_simulated() {
         say("SIMULATION: scale or camera are simulated; every outcome will say so");
     }

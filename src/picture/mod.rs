@@ -13,7 +13,7 @@ mod settings;
 
 pub use area::{Area, Masks};
 pub use base64::{append_base64, base64_len};
-pub use settings::{Aspect, Mode, Quality, RawRange, Settings, Width};
+pub use settings::{Aspect, Mode, Quality, RawRange, SMALLER_STEPS, Settings, Width};
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -28,6 +28,16 @@ pub struct Settings {
     pub raw_range: RawRange,
 }
 
+/// What is left of a picture that was too large, step by step: pixels across and quality.
+const SMALLER: [(Width, Quality); 4] = [
+    (Width(4096), Quality(100)),
+    (Width(600), Quality(80)),
+    (Width(480), Quality(70)),
+    (Width(400), Quality(60)),
+];
+/// How many steps there are from the camera's own picture.
+pub const SMALLER_STEPS: u8 = 4;
+
 impl Settings {
     /// The settings of a file that says nothing about pictures.
     pub const DEFAULT: Self = Self {
@@ -40,6 +50,25 @@ impl Settings {
         verify: false,
         raw_range: RawRange::Limited,
     };
+
+    /// The same, `steps` smaller, for a service that takes no such pictures: "fit" first, then fewer pixels and a
+    /// coarser code. The last step is 400 pixels across, the least that the service takes; there is none below.
+    #[must_use]
+    pub fn smaller(&self, steps: u8) -> Self {
+        if steps == 0 {
+            return self.clone();
+        }
+        // what is fitted already has taken the first step
+        let taken = usize::from(steps) - usize::from(self.mode != Mode::Fit);
+        let (width, quality) =
+            SMALLER.get(taken).or(SMALLER.last()).copied().unwrap_or((Width(400), Quality(60)));
+        Self {
+            mode: Mode::Fit,
+            width: Width(self.width.0.min(width.0)),
+            quality: Quality(self.quality.0.min(quality.0)),
+            ..self.clone()
+        }
+    }
 
     /// Whether a JPEG frame only has its markers looked at, which takes some microseconds.
     #[must_use]
@@ -230,6 +259,27 @@ mod tests {
             raw_range: RawRange::Full,
         };
         assert_eq!(read(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn every_step_is_smaller_than_the_one_before_and_none_is_below_the_least() {
+        for mode in ["pass", "crop", "fit"] {
+            let settings = read(&format!("mode = \"{mode}\"\nmasks = [[0, 0, 9, 9]]")).unwrap();
+            assert_eq!(settings.smaller(0), settings);
+            let sizes: Vec<_> = (0..=SMALLER_STEPS)
+                .map(|steps| settings.smaller(steps))
+                .inspect(|smaller| assert_eq!(smaller.masks, settings.masks))
+                .map(|smaller| (smaller.mode != Mode::Fit, smaller.width.0, smaller.quality.0))
+                .collect();
+            assert!(
+                sizes.is_sorted_by(|one, next| one > next || *next == (false, 400, 60)),
+                "{mode}: {sizes:?}"
+            );
+            assert_eq!(settings.smaller(u8::MAX), settings.smaller(SMALLER_STEPS));
+            assert_eq!(sizes.last(), Some(&(false, 400, 60)));
+        }
+        let small = read("mode = \"fit\"\nwidth = 410\nquality = 50").unwrap().smaller(1);
+        assert_eq!((small.width.0, small.quality.0), (410, 50), "never larger than the settings want");
     }
 
     #[test]

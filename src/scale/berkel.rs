@@ -152,6 +152,14 @@ mod tests {
     }
 
     #[test]
+    fn a_false_start_does_not_take_the_block_behind_it_along() {
+        for noise in [b"\x02\x0D\x15".as_slice(), b"\x02\x0D\x15\x00", b"\x02"] {
+            let heard = hear(&[noise, &block(0x29, &[0, 1, 3, 3, 5])].concat());
+            assert_eq!(shown(&heard).as_deref(), Some("1.335 kg"), "{noise:?}: {heard:?}");
+        }
+    }
+
+    #[test]
     fn single_bytes_are_answers_between_blocks_only() {
         assert_eq!(hear(b"\x06\x00\x18\x0D\x15").len(), 5);
         assert_eq!(hear(&block(0x29, &[0, 6, 0, 0, 5])).len(), 1);

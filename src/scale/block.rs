@@ -84,8 +84,15 @@ impl Decoder for BlockDecoder {
         if self.held.len() < self.block.length {
             return None;
         }
-        let raw = std::mem::take(&mut self.held);
+        let mut raw = std::mem::take(&mut self.held);
         let heard = self.read(&raw);
+        if heard == Heard::Garbled(Garbled::Checksum)
+            && let Some(next) = raw.iter().skip(1).position(|&byte| self.is_start(byte))
+        {
+            // what looked like a start may have been noise right before the real one
+            self.held = raw.split_off(next + 1);
+            raw.extend(self.resynchronise());
+        }
         Some(Frame { raw, heard })
     }
 

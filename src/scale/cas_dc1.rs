@@ -67,10 +67,11 @@ fn weigh(raw: &[u8], profile: Profile) -> Result<Reading, Garbled> {
         b'U' => Stability::Moving,
         _ => return Err(Garbled::Layout("neither S nor U before the weight")),
     };
-    if number == b"FFFFFFF" {
+    // an F in the place of the sign is enough; what follows are digits or more of it
+    if number.first() == Some(&b'F') || number == b" FFFFFF" {
         return Ok(Reading { range: Range::Over, ..Reading::without_weight(stability) });
     }
-    Ok(Reading::of(number::quantity(number, &[u1, u2], profile)?, stability))
+    Ok(Reading::of(number::pointed(number, &[u1, u2], profile)?, stability))
 }
 
 #[cfg(test)]
@@ -103,8 +104,20 @@ mod tests {
 
     #[test]
     fn a_right_checksum_does_not_make_a_weight_of_anything_else() {
-        for text in [b"X 01.235kg".as_slice(), b"SF01.235kg", b"SFFFFFF0kg", b"S 01.2 5kg", b"S 01.235pc"] {
+        for text in [b"X 01.235kg".as_slice(), b"S 001235kg", b"S  12345kg", b"S 01.2 5kg", b"S 01.235pc"] {
             assert!(matches!(hear(&block(text)).as_slice(), [Heard::Garbled(_)]), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_f_for_the_sign_is_overload_whatever_follows() {
+        for text in [b"SF01.235kg".as_slice(), b"SFFFFFF0kg", b"SFFFFFFFkg", b"S FFFFFFkg"] {
+            match hear(&block(text)).as_slice() {
+                [Heard::Reading(reading)] => {
+                    assert_eq!((reading.range, reading.quantity), (Range::Over, None));
+                }
+                other => panic!("{text:?}: {other:?}"),
+            }
         }
     }
 

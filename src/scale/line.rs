@@ -9,6 +9,11 @@ const LF: u8 = 0x0A;
 /// Stands before the line feed, where a scale sends both.
 const CR: u8 = 0x0D;
 
+/// Say that the scale's buffer has room again, or has none; sent between lines where its handshake is on, which
+/// many makers deliver it with.
+const XON: u8 = 0x11;
+const XOFF: u8 = 0x13;
+
 /// The line feed of a scale with odd parity at a port that reads eight bits. It ends a line only behind a
 /// carriage return, because CAS indicators send a lamp byte that may look the same.
 const ODD_LF: u8 = LF | BIT_7;
@@ -103,6 +108,9 @@ impl LineDecoder {
 
 impl Decoder for LineDecoder {
     fn push(&mut self, byte: u8) -> Option<Frame> {
+        if self.lines.at_start() && matches!(byte, XON | XOFF) {
+            return None;
+        }
         match self.lines.push(byte)? {
             Ended::Line(raw) => {
                 let heard = if raw.iter().any(|byte| byte & BIT_7 != 0) {

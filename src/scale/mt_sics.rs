@@ -80,6 +80,7 @@ fn weigh(words: &[&[u8]], profile: Profile) -> Result<Reading, Garbled> {
         [b"S" | b"D", b"Error", number] => {
             return Ok(Reading::faulty(format!("error {}", number::printable(number))));
         }
+        [b"S" | b"D", b"Error"] => return Ok(Reading::faulty("error")),
         [b"S", _, _] => Stability::Stable,
         [b"D", _, _] => Stability::Moving,
         _ => return Err(Garbled::Layout("expected S or D, a number and a unit")),
@@ -210,11 +211,21 @@ mod tests {
 
     #[test]
     fn a_fault_in_the_dress_of_a_stable_weight_is_a_fault() {
-        for line in ["S S Error 10b", "S D Error 3t", "S S Error 10"] {
+        for line in ["S S Error 10b", "S D Error 3t", "S S Error 10", "S S Error", "S D Error"] {
             assert_eq!(reading(line).weight(), None);
-            assert!(reading(line).fault.is_some_and(|fault| fault.starts_with("error ")), "{line:?}");
+            assert!(reading(line).fault.is_some_and(|fault| fault.starts_with("error")), "{line:?}");
         }
         assert_eq!(reading("S I"), Reading::faulty("busy"));
+    }
+
+    #[test]
+    fn the_signs_of_a_handshake_between_lines_are_no_part_of_them() {
+        let mut decoder = (FAMILY.decoder)(&Profile::default());
+        let stream = b"\x13\x11S S      1.235 kg\r\n\x11S D      1.230 kg\r\n\x13";
+        let heard: Vec<Heard> =
+            stream.iter().filter_map(|&byte| decoder.push(byte)).map(|frame| frame.heard).collect();
+        assert!(matches!(heard.as_slice(), [Heard::Reading(_), Heard::Reading(_)]), "{heard:?}");
+        assert!(decoder.pending().is_empty());
     }
 
     #[test]

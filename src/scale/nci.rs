@@ -13,7 +13,7 @@ use super::{
     Answer, Decoder, Family, Frame, Framing, Garbled, Heard, Line, Model, Profile, Range, Reading, Stability,
     Talk, Writes, number,
 };
-use crate::weight::Quantity;
+use crate::weight::{Quantity, Weight};
 
 /// Weigh-Tronix, NCI, Brecknell, Adam MDW, Avery; CAS ECR type 5.
 ///
@@ -156,9 +156,14 @@ impl State {
     }
 }
 
+/// The status bytes behind the `S` of the ECR form; some models write it small.
+fn ecr(status: &[u8]) -> Option<&[u8]> {
+    status.strip_prefix(b"S").or_else(|| status.strip_prefix(b"s"))
+}
+
 /// Bits 4 and 5 are always set, which keeps the bytes printable; bit 6 says that another byte follows.
 fn state(status: &[u8]) -> Result<State, Garbled> {
-    let status = status.strip_prefix(b"S").unwrap_or(status);
+    let status = ecr(status).unwrap_or(status);
     if !(2..=4).contains(&status.len()) {
         return Err(Garbled::Layout("other than two to four status bytes"));
     }
@@ -191,7 +196,7 @@ fn state(status: &[u8]) -> Result<State, Garbled> {
 }
 
 fn weigh(weight: &[u8], status: &[u8], profile: Profile) -> Result<Reading, Garbled> {
-    let is_ecr = status.starts_with(b"S");
+    let is_ecr = ecr(status).is_some();
     if (profile.is("ecr") && !is_ecr) || (profile.is_other_than("ecr") && is_ecr) {
         return Err(Garbled::Layout("the form is that of another variant than scale.profile says"));
     }
@@ -227,10 +232,16 @@ fn quantity(weight: &[u8], is_ecr: bool, profile: Profile) -> Result<Quantity, G
         return profile.admit(sum, true);
     }
     let (text, unit) = weight.split_at_checked(weight.len().saturating_sub(2)).unwrap_or_default();
+    // some models write the unit apart
+    let text = text.strip_suffix(b" ").unwrap_or(text);
     if !(text.len() == 6 || (text.len() == 7 && !is_ecr)) {
         return Err(Garbled::Layout("a weight of other than six or seven characters"));
     }
-    number::quantity(text, unit, profile)
+    let quantity = number::pointed(text, unit, profile)?;
+    if is_ecr && quantity.weight() < Weight::ZERO {
+        return Err(Garbled::Layout("a weight below zero, which an ECR scale never sends"));
+    }
+    Ok(quantity)
 }
 
 #[cfg(test)]
@@ -299,6 +310,16 @@ mod tests {
     }
 
     #[test]
+    fn the_letter_before_the_status_may_be_small() {
+        let light = reading(b"\n01.235KG\r\ns00\r\x03");
+        assert_eq!(
+            (light.quantity.unwrap().to_string(), light.stability),
+            ("1.235".into(), Stability::Stable)
+        );
+        assert_eq!(status(b"s20").zero, Some(true));
+    }
+
+    #[test]
     fn a_frame_that_lost_its_end_does_not_take_the_next_along() {
         for before in [b"\n01.2".as_slice(), b"\n\n", b"\n09.999KG\r\nS00\r", b"\nS10\r\n09.999KG\r\nS00\r"] {
             let heard = reading(&[before, b"\n01.235KG\r\nS00\r\x03"].concat());
@@ -308,9 +329,15 @@ mod tests {
 
     #[test]
     fn a_lost_byte_is_not_a_lighter_load() {
-        for cut in
-            [b"\n1.235KG\r\nS00\r\x03".as_slice(), b"\n01.25KG\r\nS00\r\x03", b"\n01.235K\r\nS00\r\x03"]
-        {
+        for cut in [
+            b"\n1.235KG\r\nS00\r\x03".as_slice(),
+            b"\n01.25KG\r\nS00\r\x03",
+            b"\n01.235K\r\nS00\r\x03",
+            // the point was lost
+            b"\n000249lb\r\n00\r\x03",
+            b"\n012350KG\r\nS00\r\x03",
+            b"\n-1.235KG\r\nS00\r\x03",
+        ] {
             assert!(matches!(hear(cut).as_slice(), [Heard::Garbled(_)]), "{cut:?}");
         }
     }

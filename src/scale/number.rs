@@ -31,6 +31,19 @@ pub(super) fn quantity(text: &[u8], unit_field: &[u8], profile: Profile) -> Resu
     profile.admit(decimal(text, unit(unit_field)?)?, false)
 }
 
+/// The same for frames whose layout has a point: a whole number is grams, or what is left of another weight after
+/// its point was lost, unless the settings say that the scale has no decimals.
+pub(super) fn pointed(text: &[u8], unit_field: &[u8], profile: Profile) -> Result<Quantity, Garbled> {
+    let quantity = quantity(text, unit_field, profile)?;
+    let may_be_whole = quantity.unit() == Unit::Gram || profile.decimals == Some(0);
+    if quantity.decimals() == 0 && !may_be_whole {
+        return Err(Garbled::Layout(
+            "a weight without its point; a scale without decimals wants scale.decimals = 0",
+        ));
+    }
+    Ok(quantity)
+}
+
 /// A reading of a number whose unit is not on the wire: it weighs something only if the settings know the unit.
 pub(super) fn reading(text: &[u8], profile: Profile, stability: Stability) -> Result<Reading, Garbled> {
     let number = decimal(text, profile.unit.unwrap_or(Unit::Gram))?;

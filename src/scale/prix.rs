@@ -55,9 +55,10 @@ const ENVELOPE: Envelope = Envelope { start: 0x02, ends: b"\x03", limit: 14, rea
 
 fn read(body: &[u8], profile: Profile) -> Heard {
     match body {
-        b"IIIII" => Heard::Reading(Reading::without_weight(Stability::Moving)),
-        b"NNNNN" => Heard::Reading(Reading::outside(Range::Under)),
-        b"SSSSS" => Heard::Reading(Reading::outside(Range::Over)),
+        // Filizola: the first of five characters decides
+        [b'I', _, _, _, _] => Heard::Reading(Reading::without_weight(Stability::Moving)),
+        [b'N', _, _, _, _] => Heard::Reading(Reading::outside(Range::Under)),
+        [b'S', _, _, _, _] => Heard::Reading(Reading::outside(Range::Over)),
         digits => weigh(digits, profile).into(),
     }
 }
@@ -68,8 +69,11 @@ fn weigh(digits: &[u8], profile: Profile) -> Result<Reading, Garbled> {
         return Err(Garbled::Layout("other than five characters between STX and ETX"));
     }
     let digits = number::digits(digits)?;
-    let unit = profile.unit.unwrap_or(Unit::Kilogram);
-    let implied = if unit == Unit::Gram { 0 } else { 3 };
+    let (unit, implied) = match profile.unit {
+        None | Some(Unit::Kilogram) => (Unit::Kilogram, 3),
+        Some(Unit::Gram) => (Unit::Gram, 0),
+        Some(Unit::Pound | Unit::Ounce) => return Err(Garbled::OtherUnit),
+    };
     let quantity = Quantity::new(false, digits, profile.decimals.unwrap_or(implied).min(5), unit);
     Ok(Reading::of(quantity, Stability::Stable))
 }
@@ -90,6 +94,9 @@ mod tests {
         assert_eq!(shown(b"01235", None, None).as_deref(), Some("1.235 kg"));
         assert_eq!(shown(b"01235", Some(Unit::Gram), None).as_deref(), Some("1235 g"));
         assert_eq!(shown(b"01235", None, Some(2)).as_deref(), Some("12.35 kg"));
+        // no Prix and no Filizola weighs in pounds
+        assert_eq!(shown(b"01235", Some(Unit::Pound), None), None);
+        assert_eq!(shown(b"01235", Some(Unit::Ounce), Some(3)), None);
     }
 
     #[test]

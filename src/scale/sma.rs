@@ -58,7 +58,7 @@ fn weigh(body: &[u8], profile: Profile) -> Result<Heard, Garbled> {
         return Err(Garbled::Layout("too short"));
     };
     let (text, unit) = rest.split_at_checked(10).unwrap_or_default();
-    if !range.is_ascii_graphic() {
+    if !range.is_ascii_digit() {
         return Err(Garbled::Layout("no range behind the status"));
     }
     let stability = match motion {

@@ -131,15 +131,16 @@ fn pounds_and_ounces(text: &[u8]) -> Option<Result<Quantity, Garbled>> {
     })
 }
 
-/// Digits and a point, leading zeros as blanks. Two places stand before the point on every model, so that a
-/// frame that lost a leading digit is told from a lighter load.
+/// Digits and a point, leading zeros as blanks. Two places stand before the point, so that a frame that lost or
+/// doubled a digit is told from another load; a third one, of scales of 100 lb and more, is believed where the
+/// settings give the decimals.
 fn plain(text: &[u8], profile: Profile) -> Result<Quantity, Garbled> {
     if !text.trim_ascii_start().iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.')) {
         return Err(Garbled::NotANumber);
     }
     let point = text.iter().position(|byte| *byte == b'.');
-    if point.is_some_and(|place| place < 2) {
-        return Err(Garbled::Layout("fewer than two places before the point"));
+    if point.is_some_and(|place| place != 2 && !(place == 3 && profile.decimals.is_some())) {
+        return Err(Garbled::Layout("other than two places before the point; a third wants scale.decimals"));
     }
     let unit = match (point, profile.unit) {
         // the gram models send six digits without a point (Salter Brecknell 3700LP)
@@ -214,10 +215,19 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_byte_is_not_a_lighter_load() {
-        for cut in ["1.235", "0.235", ".235", "01.", "01 235", "01.2 5", "-1.235", "+1.235", "01.23x", "N"] {
+    fn a_lost_or_a_doubled_byte_is_not_another_load() {
+        for cut in [
+            "011.235", "901.235", "0101.235", "022.490N", "001.23", "150.00", "1.235", "0.235", ".235",
+            "01.", "01 235", "01.2 5", "-1.235", "+1.235", "01.23x", "N",
+        ] {
             assert!(weight(cut.as_bytes(), None, None).is_err(), "{cut:?}");
         }
+    }
+
+    #[test]
+    fn hundreds_of_pounds_want_their_decimals_in_the_settings() {
+        assert_eq!(weight(b"150.00", Some(Unit::Pound), Some(2)), Ok("150.00 lb".to_owned()));
+        assert!(weight(b"0150.00", Some(Unit::Pound), Some(2)).is_err());
     }
 
     #[test]

@@ -74,7 +74,9 @@ impl Decoder for Continuous {
         }
         self.held.push(byte);
         if self.held.len() == LENGTH && byte & !BIT_7 != CR {
-            let raw = std::mem::take(&mut self.held);
+            // what looked like a start may have been noise right before the real one
+            let next = self.held.iter().skip(1).position(|byte| byte & !BIT_7 == STX);
+            let raw = self.held.drain(..next.map_or(LENGTH, |place| place + 1)).collect();
             return Some(Frame { raw, heard: Heard::Garbled(Garbled::Layout("no CR as the 17th byte")) });
         }
         None
@@ -300,6 +302,14 @@ mod tests {
             let heard = hear(&[&checked[..cut], &checked, &checked]);
             assert!(weighs(&heard) >= 1, "cut at {cut}: {heard:?}");
             assert_eq!(weighs(&hear(&[&checked[cut..], &checked])), 1, "joined at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_false_start_does_not_take_the_frame_behind_it_along() {
+        let checked = with_checksum(KILOGRAM);
+        for noise in [b"\x02-".as_slice(), b"\x02", b"\x02\x02\x02", b"-\x02-"] {
+            assert_eq!(weighs(&hear(&[noise, &checked])), 1, "{noise:?}");
         }
     }
 

@@ -47,6 +47,9 @@ pub(super) struct View<'a> {
     pub(super) ever: bool,
     /// When the last attempt that failed began, and how many failed in a row.
     pub(super) failed: Option<(Instant, u32)>,
+    /// A chance of its own from 0 to 1 for the pause after that, so that not all registers of a shop come back in the
+    /// same moment.
+    pub(super) chance: f64,
     /// When the service wants to be asked whether it has recovered.
     pub(super) recovery: Option<Instant>,
     /// Whether the service keeps the connection open after a ping.
@@ -101,7 +104,7 @@ fn without_line(view: &View<'_>) -> Step {
     match view.failed {
         None => Step::Dial,
         Some((began, times)) => {
-            let due = began + pause(times);
+            let due = began + pause(times).mul_f64(0.5 + 0.5 * view.chance);
             if due <= view.now { Step::Dial } else { Step::Rest(Some(due)) }
         }
     }

@@ -13,6 +13,7 @@ fn view(refresh: &Refresh, now: Instant) -> View<'_> {
         last_weighing: None,
         ever: true,
         failed: None,
+        chance: 1.0,
         recovery: None,
         pings: true,
         limit: None,
@@ -48,6 +49,12 @@ fn whoever_asks_is_served_at_once_but_not_twice_by_the_same_failure() {
     assert_eq!(
         next(&asked(failed - SECOND, Some((failed, 1)))),
         Step::Rest(Some(failed + Duration::from_millis(250)))
+    );
+    let sooner = View { chance: 0.0, ..asked(failed - SECOND, Some((failed, 1))) };
+    assert_eq!(
+        next(&sooner),
+        Step::Rest(Some(failed + Duration::from_millis(125))),
+        "half of it at the least"
     );
     let lent = View { lent: 1, ..asked(now, None) };
     assert_eq!(next(&lent), Step::Dial, "the one in use may take long");

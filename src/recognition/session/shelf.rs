@@ -8,8 +8,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::line::Line;
-use super::lock;
 use super::policy::{self, IdleLimit, Step, View};
+use super::{chance, lock};
 use crate::recognition::failure::Failure;
 use crate::recognition::settings::Refresh;
 
@@ -74,6 +74,8 @@ struct State {
     armed: Option<Instant>,
     last_weighing: Option<Instant>,
     failed: Option<(Instant, u32, Failure)>,
+    /// Drawn anew at every failure.
+    chance: f64,
     /// Connections in a row that were not let in.
     turned_away: u32,
     limit: IdleLimit,
@@ -102,6 +104,7 @@ impl Shelf {
             armed: None,
             last_weighing: None,
             failed: None,
+            chance: chance(),
             turned_away: 0,
             limit: IdleLimit::default(),
             pings: true,
@@ -183,6 +186,7 @@ impl Shelf {
             last_weighing: state.last_weighing,
             ever: state.tally.connections > 0,
             failed: state.failed.as_ref().map(|(began, times, _)| (*began, *times)),
+            chance: state.chance,
             recovery,
             pings: state.pings,
             limit: state.limit.at(now),
@@ -205,11 +209,15 @@ impl Shelf {
                     state.oldest = line.id;
                     state.idle.clear();
                 }
+                if let Some(pace) = state.pace {
+                    line.limit_pace(pace);
+                }
                 state.idle.push(line);
             }
             Err(failure) => {
                 let times = state.failed.as_ref().map_or(0, |(_, times, _)| *times);
                 state.failed = Some((began, times.saturating_add(1), failure));
+                state.chance = chance();
                 state.tally.failed_connections += 1;
             }
         }
@@ -289,6 +297,7 @@ impl State {
                 self.turned_away = self.turned_away.saturating_add(1);
                 let failure = Failure::Broken { host: host.to_owned(), why: line.end().to_owned() };
                 self.failed = Some((opened, self.turned_away, failure));
+                self.chance = chance();
             } else {
                 self.limit.closed_after(now.duration_since(heard), now);
             }
@@ -330,13 +339,21 @@ impl Loan<'_> {
         let info = line.info();
         let mut state = lock(&self.shelf.state);
         if info.resent > resent_before || state.pace.is_some() {
-            let rate = u32::try_from(info.delivery_rate).unwrap_or(u32::MAX);
-            let best = rate.saturating_add(rate / 5).max(LEAST_PACE).max(state.pace.unwrap_or(0));
+            let lost = info.resent > resent_before;
+            let best = pace(info.delivery_rate, state.pace, lost);
             state.pace = Some(best);
             drop(state);
             line.limit_pace(best);
         }
     }
+}
+
+/// A fifth more than what got through just now. It grows with the line; while segments are lost it shrinks too, by
+/// half at the most, since one upload may have met a burst of somebody else's.
+fn pace(delivery_rate: u64, before: Option<u32>, lost: bool) -> u32 {
+    let rate = u32::try_from(delivery_rate).unwrap_or(u32::MAX);
+    let least = before.map_or(0, |before| if lost { before / 2 } else { before });
+    rate.saturating_add(rate / 5).max(LEAST_PACE).max(least)
 }
 
 impl Drop for Loan<'_> {
@@ -346,5 +363,21 @@ impl Drop for Loan<'_> {
             state.lent = state.lent.saturating_sub(1);
         }
         self.shelf.wake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_follows_the_line_up_and_while_it_loses_down_again() {
+        assert_eq!(pace(1_000_000, None, true), 1_200_000);
+        assert_eq!(pace(1_250_000, Some(1_200_000), false), 1_500_000);
+        assert_eq!(pace(500_000, Some(1_200_000), false), 1_200_000, "a short upload says little");
+        assert_eq!(pace(900_000, Some(1_200_000), true), 1_080_000);
+        assert_eq!(pace(100_000, Some(1_200_000), true), 600_000);
+        assert_eq!(pace(0, None, true), LEAST_PACE);
+        assert_eq!(pace(u64::MAX, None, true), u32::MAX);
     }
 }
