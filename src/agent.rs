@@ -1,20 +1,22 @@
 //! The running agent: settings become threads and tasks, and those an end.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::camera::{self, Camera};
 use crate::config::{Config, PortName};
-use crate::lane::{Ask, Lane, Shop, Status, Stopped};
+use crate::lane::{Ask, Lane, Shop, Stopped};
+use crate::local::{Around, CannotOpen, Local, Sight};
 use crate::outcome::Outcome;
 use crate::practice::scale::{Options, Pace, PracticeError, PracticeScale, Programme};
 use crate::pulse::Pulse;
-use crate::recognition::reports::{Outbox, OutboxState};
+use crate::recognition::reports::Outbox;
 use crate::recognition::{self, KeySource, NoTrust, Session};
 use crate::serial::Link;
 use crate::sink::Sinks;
@@ -32,7 +34,9 @@ const LANE_PULSE: Duration = Duration::from_secs(10);
 const CAMERA_PULSE: Duration = Duration::from_secs(10);
 /// How long the weighing in hand may take to finish at the end.
 pub const FINISH: Duration = Duration::from_secs(4);
-/// How long the sinks may take after that.
+/// How long the requests of local programs may take after that.
+const CLOSE: Duration = Duration::from_secs(1);
+/// How long the sinks may take meanwhile.
 const DRAIN: Duration = Duration::from_secs(4);
 /// And the disk, for what is to be reported. Together below the service manager's own limit.
 const NOTED: Duration = Duration::from_secs(1);
@@ -49,6 +53,9 @@ pub enum CannotStart {
     /// The practice scale in the settings cannot be made.
     #[error("scale.port: {0}")]
     Practice(#[from] PracticeError),
+    /// The local interface cannot be opened.
+    #[error(transparent)]
+    Local(#[from] CannotOpen),
     /// The kernel gives no more threads or descriptors.
     #[error("the kernel refuses a thread or a descriptor: {0}")]
     Kernel(#[from] std::io::Error),
@@ -61,9 +68,8 @@ pub struct Agent {
     halt: oneshot::Sender<()>,
     asks: mpsc::Sender<Ask>,
     outcomes: broadcast::Receiver<Arc<Outcome>>,
-    status: watch::Receiver<Status>,
-    session: watch::Receiver<recognition::State>,
-    reports: Option<watch::Receiver<OutboxState>>,
+    sight: Sight,
+    local: Option<Local>,
     link: Arc<Link>,
     camera: Camera,
     lane_pulse: Pulse,
@@ -79,30 +85,17 @@ impl Agent {
         let device_id = device_id.ok_or(CannotStart::NoDeviceId)?;
         let key = KeySource::from_environment(config.recognition.api_key_file.clone());
         let session = Session::open(config.recognition.clone(), key, clock.clone())?;
-        let (practice, device) = match &config.scale.port {
-            PortName::Device(device) => (None, device.clone()),
-            PortName::Practice(family) => {
-                let programme = Some(Programme::endless(1, Pace::default()));
-                let scale = PracticeScale::start(Options { programme, ..Options::new(family.name) })?;
-                let device = scale.path().unwrap_or_default();
-                warn!(terminal = %device.display(), "SIMULATION: a practice scale that speaks {}", family.name);
-                (Some(scale), device)
-            }
-        };
-        if let Some(advice) = config.advice() {
-            warn!("{advice}");
-        }
+        let (practice, device) = scale(config)?;
         let camera = camera::start(&config.camera, clock.clone())?;
         let (events, from_scale) = mpsc::channel(EVENTS);
         let link = Arc::new(Link::start(config.link(device), clock.clone(), events)?);
 
-        let states = session.state();
-        let outbox = outbox(config, &session, clock);
+        let outbox = outbox(config, &session, clock).map(Arc::new);
         // The outbox takes over the late answers; without one they are only told.
         if let Some(late) = session.late() {
             tokio::spawn(tell(late));
         }
-        let reports = outbox.as_ref().map(Outbox::state);
+        let (service, counters) = (session.state(), session.counters());
         let shop = Arc::new(Shop {
             device_id,
             simulated: config.is_simulated(),
@@ -112,29 +105,45 @@ impl Agent {
             picture: config.picture.clone(),
             recognition: config.recognition.clone(),
             session,
-            outbox,
+            outbox: outbox.clone(),
             sinks: Sinks::start(&config.sinks, &link),
             clock: clock.clone(),
             bodies: Mutex::default(),
             placement: AtomicU64::new(0),
             smaller: AtomicU8::new(0),
         });
-        let detector = match plate {
-            Some(before) => before.under(config.rules()),
-            None => Detector::new(config.rules()),
-        };
+        let rules = config.rules();
+        let detector = plate.map_or_else(|| Detector::new(rules), |before| before.under(rules));
         let lane_pulse = Pulse::new("lane", LANE_PULSE, clock.now());
         let lane = Lane::new(shop, detector, config.trigger.manual, lane_pulse.clone());
         let (halt, told_to_stop) = oneshot::channel();
         let (asks, to_lane) = mpsc::channel(ASKS);
+        let sight = Sight {
+            simulated: config.is_simulated(),
+            protocol: config.scale.family.name,
+            clock: clock.clone(),
+            lane: lane.status(),
+            camera: Arc::clone(camera.ring()),
+            frames: camera.tally(),
+            service,
+            session: counters,
+            reports: outbox.as_ref().map(|outbox| outbox.state()),
+        };
+        let around = || Around {
+            sight: sight.clone(),
+            asks: asks.clone(),
+            outbox,
+            outcomes: lane.outcomes(),
+            heard: lane.heard(),
+        };
+        let local = Local::open(&config.local, around)?;
         Ok(Self {
-            status: lane.status(),
+            sight,
+            local,
             outcomes: lane.outcomes(),
             lane: tokio::spawn(lane.run(from_scale, to_lane, told_to_stop, FINISH)),
             halt,
             asks,
-            session: states,
-            reports,
             link,
             camera,
             lane_pulse,
@@ -164,26 +173,7 @@ impl Agent {
     /// The present state in one line, worst news first.
     #[must_use]
     pub fn status_line(&self) -> String {
-        let status = self.status.borrow().clone();
-        let camera = match self.camera.ring().state() {
-            camera::State::Opening => "camera: opening".to_owned(),
-            camera::State::Live => "camera: ok".to_owned(),
-            camera::State::Lost(why) => why.to_string(),
-        };
-        let service = match &*self.session.borrow() {
-            recognition::State::Starting => "service: connecting".to_owned(),
-            recognition::State::Connected => "service: ok".to_owned(),
-            recognition::State::Unreachable(failure) | recognition::State::KeyRefused(failure) => {
-                format!("service: {failure}")
-            }
-            recognition::State::NoKey(why) => format!("service: {why}"),
-        };
-        let last = status.last.unwrap_or_else(|| "none yet".to_owned());
-        let mut parts = [status.scale.to_string(), camera, service];
-        parts.sort_by_key(|part| part.ends_with(": ok"));
-        let trouble = self.reports.as_ref().and_then(|reports| reports.borrow().trouble.clone());
-        let reports = trouble.map(|trouble| format!("; reports: {trouble}")).unwrap_or_default();
-        format!("{}{reports}; {} weighings, last {last}", parts.join("; "), status.weighings)
+        self.sight.line()
     }
 
     /// Whose thread or task stands still, if any does.
@@ -207,13 +197,35 @@ impl Agent {
             }
         };
         if let Some(shop) = Arc::into_inner(stopped.shop) {
-            shop.sinks.drain(DRAIN).await;
+            let close = async {
+                if let Some(local) = self.local {
+                    local.close(CLOSE).await;
+                }
+            };
+            tokio::join!(shop.sinks.drain(DRAIN), close);
             if let Some(outbox) = shop.outbox {
                 outbox.drain(NOTED).await;
             }
         }
         info!("stopped");
         Some(stopped.detector)
+    }
+}
+
+/// The scale's device, and the practice scale behind it if the settings ask for one.
+fn scale(config: &Config) -> Result<(Option<PracticeScale>, PathBuf), CannotStart> {
+    if let Some(advice) = config.advice() {
+        warn!("{advice}");
+    }
+    match &config.scale.port {
+        PortName::Device(device) => Ok((None, device.clone())),
+        PortName::Practice(family) => {
+            let programme = Some(Programme::endless(1, Pace::default()));
+            let scale = PracticeScale::start(Options { programme, ..Options::new(family.name) })?;
+            let device = scale.path().unwrap_or_default();
+            warn!(terminal = %device.display(), "SIMULATION: a practice scale that speaks {}", family.name);
+            Ok((Some(scale), device))
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 //! Every table refuses keys it does not know, every value's type holds its rule, and a message points at the
 //! line and column of the very value. A bad setting never becomes a default.
 
-mod custom;
 mod advice;
+mod custom;
+mod local;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use crate::stability::Rules;
 use crate::weight::{Division, Grams, Unit, Weight};
 use crate::{camera, picture, recognition, sink};
 use custom::CustomTable;
+pub use local::Local;
+use local::LocalTable;
 use values::{DeviceId, Protocol};
 
 /// Where the settings are unless the command line says otherwise.
@@ -50,6 +53,8 @@ pub struct Config {
     pub recognition: recognition::Settings,
     /// What the service gets to know afterwards.
     pub reports: recognition::reports::Settings,
+    /// Who on this box may ask and report.
+    pub local: Local,
     /// Where outcomes go.
     pub sinks: Vec<sink::Settings>,
     /// Product id → what a person reads.
@@ -206,6 +211,8 @@ struct Tables {
     #[serde(default)]
     reports: recognition::reports::Settings,
     #[serde(default)]
+    local: LocalTable,
+    #[serde(default)]
     sink: Vec<Spanned<sink::Settings>>,
     #[serde(default)]
     products: Products,
@@ -257,6 +264,7 @@ struct Objection {
 impl Tables {
     fn check(self) -> Result<Config, Objection> {
         let scale = self.scale.check()?;
+        let local = self.local.check()?;
         for (index, sink) in self.sink.iter().enumerate() {
             check_sink(index, sink, &scale)?;
         }
@@ -278,6 +286,7 @@ impl Tables {
             picture: self.picture,
             recognition,
             reports: self.reports,
+            local,
             sinks: self.sink.into_iter().map(Spanned::into_inner).collect(),
             products: Arc::new(self.products),
         })

@@ -6,7 +6,7 @@
 mod plate;
 mod state;
 
-pub use plate::{Ask, Lane, Stopped};
+pub use plate::{Ask, Heard, Lane, Stopped};
 pub use state::{ScaleState, Status};
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -57,7 +57,7 @@ pub struct Shop {
     /// The one kept session with it.
     pub session: Session,
     /// The reports to it; none when there is no place to keep them.
-    pub outbox: Option<Outbox>,
+    pub outbox: Option<Arc<Outbox>>,
     /// Where outcomes go.
     pub sinks: Sinks,
     /// The time.

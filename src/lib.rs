@@ -33,6 +33,7 @@ pub mod sink;
 pub mod config;
 pub mod lane;
 pub mod control;
+pub mod local;
 pub mod host;
 pub mod practice;
 pub mod agent;

@@ -64,6 +64,9 @@ fn every_default_that_the_shipped_file_shows_is_the_default() {
     assert_eq!(shown.camera.choice, left_out.camera.choice);
     let as_default = scalecam::recognition::Settings { max_options: None, ..shown.recognition.clone() };
     assert_eq!(as_default, left_out.recognition);
+    assert_eq!(shown.reports, left_out.reports);
+    assert_eq!(shown.local, left_out.local);
+    assert!(!left_out.local.is_on());
 }
 
 #[test]
@@ -77,6 +80,8 @@ fn the_shipped_file_shows_every_key_there_is() {
         ("picture", "[picture]\n"),
         ("recognition", "[recognition]\n"),
         ("recognition.session", "[recognition.session]\n"),
+        ("reports", "[reports]\n"),
+        ("local", "[local]\n"),
         ("sink", "[[sink]]\n"),
     ] {
         let others = LEAST.replace(head, &format!("{head}surely_unknown = 1\n"));
@@ -141,6 +146,14 @@ fn a_mistake_is_pointed_at_with_line_and_column() {
             "config.toml:9:1: sink[0]: kind = \"stdout\" has no `path`",
         ),
         ("[device]\nid = 5 5\n".to_owned(), "config.toml:2:6: "),
+        (
+            format!("{LEAST}[local]\nlisten = [\"127.0.0.1:1\", \"0.0.0.0:8087\"]\n"),
+            "config.toml:10:26: local.listen: 0.0.0.0:8087 can be reached from other machines",
+        ),
+        (
+            format!("{LEAST}[local]\nhosts = [\"till 7\"]\n"),
+            "config.toml:10:10: local.hosts: `till 7` is no name",
+        ),
         (LEAST.replace("[camera]", "[kamera]"), "config.toml:6:2: kamera: unknown field `kamera`"),
     ] {
         let message = parse(&text).unwrap_err();

@@ -57,8 +57,8 @@ async fn reports_reach_the_service_in_their_order_and_under_their_keys() {
     let id = bench.weigh(500, PATIENT).await.result.unwrap().id;
     outbox.saw("01J", id.as_str());
     let keys = [
-        outbox.accept("01J", &selection()).await.unwrap(),
-        outbox.accept("01J", &transaction()).await.unwrap(),
+        outbox.accept("01J", &selection()).await.unwrap().key,
+        outbox.accept("01J", &transaction()).await.unwrap().key,
     ];
     reported(&bench, 2).await;
     empty(&outbox, bench.folder.path()).await;
@@ -78,7 +78,7 @@ async fn a_report_whose_answer_was_lost_comes_again_under_the_same_key() {
     let outbox = outbox(&bench);
     bench.service.script_reports([Fault::Close, Fault::Status(500, None)]);
     outbox.saw("01J", "5ca1ecab-1");
-    let key = outbox.accept("01J", &selection()).await.unwrap();
+    let key = outbox.accept("01J", &selection()).await.unwrap().key;
     reported(&bench, 3).await;
     empty(&outbox, bench.folder.path()).await;
     let reports = bench.service.take_reports();
@@ -128,7 +128,7 @@ async fn many_events_travel_together() {
     for number in 0..30 {
         let weighing = format!("w{number}");
         outbox.saw(&weighing, &format!("5ca1ecab-{number}"));
-        keys.insert(outbox.accept(&weighing, &transaction()).await.unwrap());
+        keys.insert(outbox.accept(&weighing, &transaction()).await.unwrap().key);
     }
     assert_eq!(keys.len(), 30);
     reported(&bench, 2).await;
@@ -259,7 +259,7 @@ async fn the_command_lists_verifies_and_purges() {
     let bench = Bench::connected(Options::default()).await;
     let outbox = Outbox::open(place.clone(), Settings::default(), &bench.session, Clock::system()).unwrap();
     outbox.saw("01J", "not-one-of-the-services");
-    let key = outbox.accept("01J", &selection()).await.unwrap();
+    let key = outbox.accept("01J", &selection()).await.unwrap().key;
     outbox.state().wait_for(|state| state.counts.quarantined == 1).await.unwrap();
     let (code, listed, said) = run(&["list"]);
     let item: serde_json::Value = serde_json::from_str(listed.trim()).unwrap();
@@ -291,7 +291,7 @@ fn child_that_is_killed() {
         for number in 0_u64.. {
             let weighing = format!("{}-{number}", std::process::id());
             outbox.saw(&weighing, &format!("5ca1ecab-{weighing}"));
-            let key = outbox.accept(&weighing, &selection()).await.unwrap();
+            let key = outbox.accept(&weighing, &selection()).await.unwrap().key;
             let mut out = std::io::stdout().lock();
             writeln!(out, "accepted {key}").and_then(|()| out.flush()).unwrap();
         }

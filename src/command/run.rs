@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::host::{hide_memory, log, notify, watchdog};
 use crate::lane::Ask;
+use crate::local::CannotOpen;
 use crate::stamp::Clock;
 
 /// Hand triggers that may wait while the agent restarts under new settings.
@@ -132,9 +133,10 @@ async fn reload(file: &Path, agent: Agent, old: Config, clock: &Clock) -> Result
 fn cannot_start(file: &Path, error: &CannotStart) -> Exit {
     let sentence = format!("{}: {error}", file.display());
     match error {
-        CannotStart::NoDeviceId | CannotStart::Trust(_) | CannotStart::Practice(_) => {
-            Exit::bad_settings(sentence)
-        }
-        CannotStart::Kernel(_) => Exit::failed(sentence),
+        CannotStart::NoDeviceId
+        | CannotStart::Trust(_)
+        | CannotStart::Practice(_)
+        | CannotStart::Local(CannotOpen::Token(_)) => Exit::bad_settings(sentence),
+        CannotStart::Local(CannotOpen::Listen { .. }) | CannotStart::Kernel(_) => Exit::failed(sentence),
     }
 }

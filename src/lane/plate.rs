@@ -13,7 +13,7 @@ use tracing::{debug, error, info, warn};
 use super::{Begun, ScaleState, Shop, Status, weigh};
 use crate::outcome::{Failed, Outcome, Trigger};
 use crate::pulse::Pulse;
-use crate::scale::{Heard, Reading, Stability, dialogue};
+use crate::scale::{self, Frame, Reading, Stability, dialogue};
 use crate::serial::Event;
 use crate::stability::{Detector, Load, Phase, Settled};
 use crate::stamp::Stamp;
@@ -27,6 +27,8 @@ const LOADS_KEPT: usize = 128;
 const MOST_UNDER_WAY: usize = 8;
 /// Outcomes kept for an onlooker that is slow; it then misses the oldest and is told how many.
 const OUTCOMES_KEPT: usize = 64;
+/// Frames kept for an onlooker that is slow: more than a second of the fastest scale's.
+const HEARD_KEPT: usize = 64;
 /// Hand triggers that may wait for a fresh reading.
 const MOST_ASKS: usize = 4;
 /// A load that has not settled for this long is worth a line in the log.
@@ -41,6 +43,15 @@ const GARBLED_IN_A_ROW: u32 = 5;
 pub struct Ask {
     /// Who waits for the outcome, if anybody.
     pub reply: Option<oneshot::Sender<Arc<Outcome>>>,
+}
+
+/// A frame of the scale, as an onlooker gets it.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The frame.
+    pub frame: Arc<Frame>,
+    /// When its last byte came.
+    pub at: Stamp,
 }
 
 /// What is left when a lane has stopped: its plate goes on under new settings.
@@ -64,6 +75,7 @@ pub struct Lane {
     present: Option<(Reading, Stamp)>,
     asks: VecDeque<(Ask, Stamp, Instant)>,
     outcomes: broadcast::Sender<Arc<Outcome>>,
+    heard: broadcast::Sender<Heard>,
     under_way: JoinSet<(Option<u64>, Arc<Outcome>)>,
     garbled: u32,
     unsettled_told: bool,
@@ -84,6 +96,7 @@ impl Lane {
             present: None,
             asks: VecDeque::new(),
             outcomes: broadcast::Sender::new(OUTCOMES_KEPT),
+            heard: broadcast::Sender::new(HEARD_KEPT),
             under_way: JoinSet::new(),
             garbled: 0,
             unsettled_told: false,
@@ -100,6 +113,12 @@ impl Lane {
     #[must_use]
     pub fn outcomes(&self) -> broadcast::Receiver<Arc<Outcome>> {
         self.outcomes.subscribe()
+    }
+
+    /// Every frame of the scale from now on, for whoever looks on.
+    #[must_use]
+    pub fn heard(&self) -> broadcast::Receiver<Heard> {
+        self.heard.subscribe()
     }
 
     /// Watches until told to stop, then lets the weighings in hand finish, up to `grace`.
@@ -149,18 +168,7 @@ impl Lane {
                 self.hear(Load::Silent, at);
                 self.scale_is(ScaleState::Silent);
             }
-            Event::Said(dialogue::Event::Frame(frame, at)) => match frame.heard {
-                Heard::Reading(reading) => self.read(reading, at),
-                Heard::Garbled(why) => {
-                    self.garbled = self.garbled.saturating_add(1);
-                    self.hear(Load::Garbled, at);
-                    let told = matches!(self.status.borrow().scale, ScaleState::Unreadable(_));
-                    if self.garbled >= GARBLED_IN_A_ROW && !told {
-                        self.scale_is(ScaleState::Unreadable(why.to_string()));
-                    }
-                }
-                Heard::Answer(_) => {}
-            },
+            Event::Said(dialogue::Event::Frame(frame, at)) => self.frame(frame, at),
             Event::Said(dialogue::Event::Unchanged(at)) => self.unchanged(at),
             Event::Said(dialogue::Event::Empty(at)) => {
                 self.scale_is(ScaleState::Speaking);
@@ -175,6 +183,25 @@ impl Lane {
             }
             Event::Said(dialogue::Event::Taring(tare, _)) => self.detector.tared(tare),
             Event::Said(dialogue::Event::Written(..)) => {}
+        }
+    }
+
+    fn frame(&mut self, frame: Frame, at: Stamp) {
+        if self.heard.receiver_count() > 0 {
+            // Whoever looked on may be gone by now.
+            let _ = self.heard.send(Heard { frame: Arc::new(frame.clone()), at });
+        }
+        match frame.heard {
+            scale::Heard::Reading(reading) => self.read(reading, at),
+            scale::Heard::Garbled(why) => {
+                self.garbled = self.garbled.saturating_add(1);
+                self.hear(Load::Garbled, at);
+                let told = matches!(self.status.borrow().scale, ScaleState::Unreadable(_));
+                if self.garbled >= GARBLED_IN_A_ROW && !told {
+                    self.scale_is(ScaleState::Unreadable(why.to_string()));
+                }
+            }
+            scale::Heard::Answer(_) => {}
         }
     }
 

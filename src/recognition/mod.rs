@@ -21,7 +21,7 @@ pub use failure::Failure;
 pub use key::{ApiKey, KeySource, NoKey};
 pub use request::{About, BodyBuilder, decimal_grams};
 pub use route::{ProxyUrl, Straight};
-pub use session::{Attempted, Facts, Late, Session, State, Tally, window_kept};
+pub use session::{Attempted, Counters, Facts, Late, Session, State, Tally, window_kept};
 pub use settings::{
     CameraType, DeadlineMs, MaxOptions, NotAServiceUrl, Refresh, RefreshMinutes, RefreshRequests, ResponseMs,
     ServiceUrl, Settings,

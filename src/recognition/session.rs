@@ -83,6 +83,18 @@ pub struct Session {
     keeper: tokio::task::JoinHandle<()>,
 }
 
+/// Tells what a session did so far.
+#[derive(Clone, Debug)]
+pub struct Counters(Arc<Inner>);
+
+impl Counters {
+    /// What it did so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.0.shelf.tally()
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
@@ -155,6 +167,12 @@ impl Session {
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.inner.shelf.tally()
+    }
+
+    /// What tells what the session did so far, for as long as somebody wants to know.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters(Arc::clone(&self.inner))
     }
 
     /// Reads the key again.

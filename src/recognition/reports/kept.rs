@@ -57,7 +57,7 @@ pub enum Refused {
         weighing: String,
     },
     /// A selection was reported already.
-    #[error("the selection of the weighing {weighing} was reported already")]
+    #[error("another selection of the weighing {weighing} was reported already")]
     Twice {
         /// The weighing.
         weighing: String,
@@ -89,6 +89,17 @@ pub(super) struct NewItem {
     pub(super) weighing: String,
     pub(super) kind: Kind,
     pub(super) body: String,
+    /// A digest of what was said; the same for a repetition.
+    pub(super) said: Vec<u8>,
+}
+
+/// A report that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Names it on every attempt to send it.
+    pub key: String,
+    /// Whether it had been accepted before, so that nothing was added.
+    pub repeated: bool,
 }
 
 /// A report that is kept.

@@ -13,7 +13,7 @@ mod settings;
 mod store;
 mod verdict;
 
-pub use kept::{Counts, Item, Refused, StoreError};
+pub use kept::{Accepted, Counts, Item, Refused, StoreError};
 pub use report::{Extra, Kind, Method, Moment, Report, Selection, Senseless, Text, Transaction};
 pub use settings::Settings;
 
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::DateTime;
+use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -120,20 +122,22 @@ impl Outbox {
         saw(&self.desk, &self.clock, weighing.to_owned(), recognition_id.to_owned());
     }
 
-    /// Accepts a report about a weighing's recognition; when this returns, it is on disk. The key names it
-    /// on every attempt to send it.
-    pub async fn accept(&self, weighing: &str, report: &Report) -> Result<String, NotAccepted> {
+    /// Accepts a report about a weighing's recognition; when this returns, it is on disk. The same report again
+    /// is recognised, also after it was sent.
+    pub async fn accept(&self, weighing: &str, report: &Report) -> Result<Accepted, NotAccepted> {
         let body = report.body(self.clock.utc_at(self.clock.now()))?;
+        // a time that was left out is no part of what was said
+        let said = digest(&SHA256, report.body(DateTime::UNIX_EPOCH)?.as_bytes()).as_ref().to_vec();
         let key = ulid::Ulid::generate().to_string();
-        let new = NewItem { key: key.clone(), weighing: weighing.to_owned(), kind: report.kind(), body };
+        let new = NewItem { key, weighing: weighing.to_owned(), kind: report.kind(), body, said };
         let (limits, now) = (limits(&self.settings), now(&self.clock));
-        self.desk.ask(move |store| store.accept(&new, limits, now)).await?;
+        let accepted = self.desk.ask(move |store| store.accept(&new, limits, now)).await?;
         self.wake.notify_one();
-        Ok(key)
+        Ok(accepted)
     }
 
     /// Waits, not longer than `within`, until everything noted so far is on disk.
-    pub async fn drain(self, within: Duration) {
+    pub async fn drain(&self, within: Duration) {
         if tokio::time::timeout(within, self.desk.ask(|_| Ok(()))).await.is_err() {
             tracing::warn!(
                 "the disk is too slow: recognitions of the last moments may stay without a report"

@@ -5,23 +5,25 @@
 //! |---|---|
 //! | `recognition` | every recognition, by its weighing: when it came, and whether a selection was reported |
 //! | `item` | every report that waits or is in quarantine; one that the service has taken is gone |
+//! | `receipt` | what was accepted about a weighing, so that a repetition is recognised after it was sent, too |
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::kept::{Counts, Item, Limits, NewItem, Refused, StoreError};
+use super::kept::{Accepted, Counts, Item, Limits, NewItem, Refused, StoreError};
 use super::report::Kind;
 
-/// The layout below. A file of a later program is not touched.
-const VERSION: i64 = 1;
 /// Another process (`scalecam outbox list`) may hold the file for a moment.
 const BUSY: Duration = Duration::from_secs(2);
 /// So much of a refusal is kept with the report.
 const MOST_REASON: usize = 300;
 
-const LAYOUT: &str = "
+/// The steps from an empty file to the present layout; a file of an earlier program goes the rest of the way, one
+/// of a later program is not touched.
+const LAYOUTS: [&str; 2] = [
+    "
 CREATE TABLE recognition (
     weighing TEXT PRIMARY KEY,
     id       TEXT NOT NULL,
@@ -42,7 +44,18 @@ CREATE TABLE item (
 ) STRICT;
 CREATE INDEX item_waiting ON item (recognition, id) WHERE quarantined = 0;
 PRAGMA user_version = 1;
-";
+",
+    "
+CREATE TABLE receipt (
+    weighing TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    said     BLOB NOT NULL,                 -- a digest of what was reported
+    key      TEXT NOT NULL,
+    PRIMARY KEY (weighing, kind, said)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 2;
+",
+];
 
 /// The open file.
 #[derive(Debug)]
@@ -60,11 +73,10 @@ impl Store {
             .map_err(|error| explain(&file, &error))?;
         store.prepare().map_err(|error| explain(&file, &error))?;
         let version = store.version()?;
-        if version > VERSION {
-            return Err(StoreError::Later { file, version });
-        }
-        if version == 0 {
-            store.change(|change| change.execute_batch(LAYOUT))?;
+        let done = usize::try_from(version).unwrap_or(usize::MAX);
+        let Some(steps) = LAYOUTS.get(done..) else { return Err(StoreError::Later { file, version }) };
+        for step in steps {
+            store.change(|change| change.execute_batch(step))?;
         }
         Ok(store)
     }
@@ -93,15 +105,23 @@ impl Store {
         })
     }
 
-    /// Keeps a report. When this returns, it is on disk.
-    pub(super) fn accept(&mut self, new: &NewItem, limits: Limits, now: Option<i64>) -> Result<(), Refused> {
+    /// Keeps a report, unless it is kept or sent already. When this returns, it is on disk.
+    pub(super) fn accept(
+        &mut self,
+        new: &NewItem,
+        limits: Limits,
+        now: Option<i64>,
+    ) -> Result<Accepted, Refused> {
+        if let Some(key) = self.ask(|connection| receipt(connection, new))? {
+            return Ok(Accepted { key, repeated: true });
+        }
         let counts = self.counts()?;
         let (items, bytes) = (counts.waiting + counts.quarantined, counts.bytes);
         if items >= limits.items || bytes.saturating_add(length(&new.body)) > limits.bytes {
             return Err(Refused::Full { items, bytes });
         }
         let refused = self.change(|change| keep(change, new, now))?;
-        refused.map_or(Ok(()), Err)
+        refused.map_or_else(|| Ok(Accepted { key: new.key.clone(), repeated: false }), Err)
     }
 
     /// Reports the recognitions that nobody reported since `before` as unused, as many as there is room for.
@@ -127,7 +147,8 @@ impl Store {
                 ask.query_map(params![before, room], |row| row.get(0))?.collect::<Result<_, _>>()?;
             for weighing in &due {
                 let (key, body) = report();
-                let new = NewItem { key, weighing: weighing.clone(), kind: Kind::Selection, body };
+                let said = Vec::new();
+                let new = NewItem { key, weighing: weighing.clone(), kind: Kind::Selection, body, said };
                 keep(change, &new, Some(now))?;
             }
             Ok(u64::try_from(due.len()).unwrap_or(0))
@@ -144,6 +165,7 @@ impl Store {
                 "DELETE FROM recognition WHERE seen < ?1 AND (reported = 1 OR id IN (SELECT recognition FROM item))",
                 [before],
             )?;
+            change.execute("DELETE FROM receipt WHERE weighing NOT IN (SELECT weighing FROM recognition)", [])?;
             let old = change.execute(
                 "UPDATE item SET quarantined = 1, reason = COALESCE(reason || '; ', '') || 'too old'
                  WHERE quarantined = 0 AND accepted < ?1",
@@ -292,7 +314,18 @@ fn keep(change: &Transaction<'_>, new: &NewItem, now: Option<i64>) -> rusqlite::
     change
         .prepare("INSERT INTO item (key, recognition, kind, body, accepted) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![new.key, recognition, new.kind.word(), new.body, now])?;
+    change
+        .prepare("INSERT INTO receipt (weighing, kind, said, key) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![weighing, new.kind.word(), new.said, new.key])?;
     Ok(None)
+}
+
+/// The key under which the same report was accepted before.
+fn receipt(connection: &Connection, new: &NewItem) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare("SELECT key FROM receipt WHERE weighing = ?1 AND kind = ?2 AND said = ?3")?
+        .query_row(params![new.weighing, new.kind.word(), new.said], |row| row.get(0))
+        .optional()
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Item> {

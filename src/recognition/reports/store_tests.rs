@@ -9,11 +9,14 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn item(weighing: &str, kind: Kind, key: &str) -> NewItem {
-    NewItem { key: key.to_owned(), weighing: weighing.to_owned(), kind, body: r#"{"a":1}"#.to_owned() }
+    let (key, weighing, body) = (key.to_owned(), weighing.to_owned(), r#"{"a":1}"#.to_owned());
+    NewItem { said: key.clone().into_bytes(), key, weighing, kind, body }
 }
 
 fn accept(store: &mut Store, weighing: &str, kind: Kind, key: &str) -> Result<(), Refused> {
-    store.accept(&item(weighing, kind, key), ROOMY, Some(1_000))
+    store.accept(&item(weighing, kind, key), ROOMY, Some(1_000)).map(|accepted| {
+        assert_eq!(accepted, Accepted { key: key.to_owned(), repeated: false });
+    })
 }
 
 fn keys(items: &[Item]) -> Vec<&str> {
@@ -78,6 +81,45 @@ fn the_order_is_kept_for_each_recognition_and_the_least_tried_goes_first() {
     store.sent(&[store.heads(9).unwrap().remove(0).id]).unwrap();
     assert_eq!(keys(&store.list().unwrap()), ["b1", "b2"]);
     assert_eq!(store.purge(true).unwrap(), 2);
+}
+
+#[test]
+fn a_repetition_is_recognised_before_and_after_it_was_sent_and_when_there_is_no_room() {
+    let (_folder, mut store) = store();
+    store.saw("w", "r", Some(1)).unwrap();
+    let first = item("w", Kind::Selection, "k1");
+    store.accept(&first, ROOMY, None).unwrap();
+    let again = NewItem { key: "k2".to_owned(), ..first.clone() };
+    let full = Limits { items: 0, ..ROOMY };
+    let known = Accepted { key: "k1".to_owned(), repeated: true };
+    assert_eq!(store.accept(&again, full, None), Ok(known.clone()));
+    store.sent(&[store.list().unwrap().remove(0).id]).unwrap();
+    assert_eq!(store.accept(&again, ROOMY, None), Ok(known.clone()));
+    let other = NewItem { kind: Kind::Transaction, ..again.clone() };
+    assert_eq!(
+        store.accept(&other, ROOMY, None),
+        Ok(Accepted { key: "k2".to_owned(), repeated: false }),
+        "another kind of report is another report"
+    );
+    store.sent(&[store.list().unwrap().remove(0).id]).unwrap();
+    store.age(2, 2).unwrap();
+    assert!(
+        matches!(store.accept(&again, ROOMY, None), Err(Refused::Unknown { .. })),
+        "forgotten with its weighing"
+    );
+}
+
+#[test]
+fn a_file_of_the_first_layout_goes_on_as_one_of_the_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(LAYOUTS[0]).unwrap();
+    old.execute("INSERT INTO recognition (weighing, id, seen) VALUES ('w', 'r', 1)", []).unwrap();
+    drop(old);
+    let mut store = Store::open(&path).unwrap();
+    accept(&mut store, "w", Kind::Selection, "k1").unwrap();
+    assert_eq!(store.version().unwrap(), 2);
 }
 
 #[test]
@@ -161,8 +203,8 @@ fn files_that_are_not_ours_are_left_alone() {
 
     let later = folder.path().join("later.db");
     drop(Store::open(&later).unwrap());
-    Connection::open(&later).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(Store::open(&later), Err(StoreError::Later { version: 2, .. })));
+    Connection::open(&later).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(Store::open(&later), Err(StoreError::Later { version: 3, .. })));
 
     let nowhere = Store::open(&folder.path().join("absent/outbox.db")).unwrap_err();
     assert!(matches!(nowhere, StoreError::ReadOnly { .. }), "{nowhere}");
