@@ -306,6 +306,7 @@ async fn a_thousand_weighings_get_no_picture_that_is_older_foreign_or_spliced() 
         bodies: Mutex::default(),
         placement: AtomicU64::new(0),
         smaller: AtomicU8::new(0),
+        checksum: config.checksum.clone(),
     });
     let pulse = Pulse::new("lane", Duration::from_secs(10), clock.now());
     let lane = Lane::new(shop, Detector::new(config.rules()), false, pulse);
