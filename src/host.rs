@@ -39,13 +39,16 @@ fn is_a_serial(text: &str) -> bool {
     plain && !BLANKS.contains(&text.to_ascii_lowercase().as_str()) && text.chars().any(|c| c != '0')
 }
 
-/// Keeps memory out of core files and out of the reach of other processes of the same user: it holds the key and
-/// pictures. The unit's `LimitCORE=0` does not stop a kernel that pipes cores to a program; this does.
+/// Keeps memory out of core files: it holds the key and pictures. The limit alone, like the unit's `LimitCORE=0`,
+/// does not stop a kernel that pipes cores to a program; for that one no memory is put into them.
+///
+/// The process stays one that others of its user can look at, so that `scalecam devices` still names who holds a port.
 pub fn hide_memory() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    use rustix::process::{Resource, Rlimit, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    let hidden =
-        set_dumpable_behavior(DumpableBehavior::NotDumpable).and_then(|()| setrlimit(Resource::Core, none));
+    // a bit for each kind of memory: core(5)
+    let hidden = std::fs::write("/proc/self/coredump_filter", "0")
+        .and_then(|()| setrlimit(Resource::Core, none).map_err(Into::into));
     if let Err(error) = hidden {
         tracing::warn!("a core file of this process would hold the key, and cannot be forbidden: {error}");
     }

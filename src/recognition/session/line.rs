@@ -151,6 +151,12 @@ impl Line {
         kernel::tcp_info(&self.socket).unwrap_or_default()
     }
 
+    /// How quickly the last request got through at its quickest, in bytes a second. Once segments are lost the
+    /// kernel's own figure falls far below what the line carries.
+    pub(super) fn quickest(&self) -> u64 {
+        self.meter.quickest().max(self.info().delivery_rate)
+    }
+
     /// Sends no quicker than that many bytes a second.
     pub(super) fn limit_pace(&self, bytes_a_second: u32) {
         // a kernel that cannot pace sends as it always did

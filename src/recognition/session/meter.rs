@@ -1,4 +1,4 @@
-//! Counts what HTTP reads and writes, above TLS: whether anything of an answer came is told by these bytes
+//! Counts what HTTP reads and writes, above TLS, and how quickly it got through: whether anything of an answer came is told by these bytes
 //! alone, because TLS itself sends tickets whenever it likes.
 
 use std::io;
@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Meter {
     read: AtomicU64,
     written: AtomicU64,
+    quickest: AtomicU64,
 }
 
 impl Meter {
@@ -21,10 +22,21 @@ impl Meter {
     pub(super) fn begin(&self) {
         self.read.store(0, Ordering::Release);
         self.written.store(0, Ordering::Release);
+        self.quickest.store(0, Ordering::Release);
     }
 
     pub(super) fn read(&self) -> u64 {
         self.read.load(Ordering::Acquire)
+    }
+
+    /// Takes note of how quickly bytes get through at this moment, in bytes a second.
+    pub(super) fn saw_rate(&self, rate: u64) {
+        self.quickest.fetch_max(rate, Ordering::AcqRel);
+    }
+
+    /// The quickest they got through.
+    pub(super) fn quickest(&self) -> u64 {
+        self.quickest.load(Ordering::Acquire)
     }
 
     pub(super) fn written(&self) -> u64 {

@@ -340,7 +340,7 @@ impl Loan<'_> {
         let mut state = lock(&self.shelf.state);
         if info.resent > resent_before || state.pace.is_some() {
             let lost = info.resent > resent_before;
-            let best = pace(info.delivery_rate, state.pace, lost);
+            let best = pace(line.quickest(), state.pace, lost);
             state.pace = Some(best);
             drop(state);
             line.limit_pace(best);

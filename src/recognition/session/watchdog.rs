@@ -19,7 +19,7 @@ const TRIPS: u32 = 4;
 /// No answer's head is longer, announcements before it included.
 const MOST_HEAD: u64 = 256 * 1024;
 /// How often the kernel is asked within the limit.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 8;
 
 /// Watches for progress. Pure: the account and the time come in as arguments.
 #[derive(Debug)]
@@ -53,6 +53,10 @@ pub(super) async fn watch(socket: &impl AsFd, meter: &Meter) -> String {
             return format!("more than {} KB came, and the head of an answer was not over", MOST_HEAD / 1024);
         }
         let info = kernel::tcp_info(socket).unwrap_or_default();
+        // before anything of this request was acknowledged the kernel tells of the one before
+        if info.acknowledged_bytes > first.acknowledged_bytes {
+            meter.saw_rate(info.delivery_rate);
+        }
         if progress.is_stalled(&info, Instant::now()) {
             return format!("nothing was acknowledged for {} ms", limit(&info).as_millis());
         }
