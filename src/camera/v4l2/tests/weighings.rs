@@ -299,7 +299,6 @@ async fn a_thousand_weighings_get_no_picture_that_is_older_foreign_or_spliced() 
         camera: config.camera.clone(),
         picture: config.picture.clone(),
         recognition: config.recognition.clone(),
-        checksum: config.checksum.clone(),
         session: Session::open(config.recognition.clone(), key, Clock::system()).unwrap(),
         outbox: None,
         sinks: Sinks::start(&[], &link),
