@@ -1,4 +1,4 @@
-//! Each picture mode beside the same work in Python with OpenCV: in turns, photograph by photograph, in one run.
+//! Each picture mode beside the same work in Python with `OpenCV`: in turns, photograph by photograph, in one run.
 //!
 //! Both sides are judged by the processor time of the one thread that they use, the quickest of the rounds for each
 //! photograph: other programs on the machine then matter least.
@@ -6,6 +6,7 @@
 //! `SCALECAM_FRAMES=FOLDER PYTHON=… cargo bench --bench picture_beside [-- ROUNDS]` prints the table of docs/pictures.md.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::as_conversions, clippy::cast_possible_truncation)]
 
 #[path = "../tests/pictures/mod.rs"]
 mod pictures;
