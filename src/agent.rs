@@ -100,6 +100,7 @@ impl Agent {
             device_id,
             simulated: config.is_simulated(),
             products: Arc::clone(&config.products),
+            checksum: config.checksum.clone(),
             ring: Arc::clone(camera.ring()),
             camera: config.camera.clone(),
             picture: config.picture.clone(),
@@ -129,14 +130,13 @@ impl Agent {
             session: counters,
             reports: outbox.as_ref().map(|outbox| outbox.state()),
         };
-        let around = || Around {
+        let local = Local::open(&config.local, || Around {
             sight: sight.clone(),
             asks: asks.clone(),
             outbox,
             outcomes: lane.outcomes(),
             heard: lane.heard(),
-        };
-        let local = Local::open(&config.local, around)?;
+        })?;
         Ok(Self {
             sight,
             local,
@@ -248,7 +248,7 @@ fn outbox(config: &Config, session: &Session, clock: &Clock) -> Option<Outbox> {
         );
         return None;
     };
-    match Outbox::open(file, config.reports.clone(), session, clock.clone()) {
+    match Outbox::open(file, config.reports.clone(), config.audit.clone(), session, clock.clone()) {
         Ok(outbox) => Some(outbox),
         Err(error) => {
             warn!("nothing is reported to the service: {error}");

@@ -6,6 +6,7 @@
 mod advice;
 mod custom;
 mod local;
+mod place;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::{camera, picture, recognition, sink};
 use custom::CustomTable;
 pub use local::Local;
 use local::LocalTable;
+use place::{checksum, line_and_column, start};
 use values::{DeviceId, Protocol};
 
 /// Where the settings are unless the command line says otherwise.
@@ -53,12 +55,16 @@ pub struct Config {
     pub recognition: recognition::Settings,
     /// What the service gets to know afterwards.
     pub reports: recognition::reports::Settings,
+    /// What is noted of every weighing.
+    pub audit: recognition::reports::Audit,
     /// Who on this box may ask and report.
     pub local: Local,
     /// Where outcomes go.
     pub sinks: Vec<sink::Settings>,
     /// Product id → what a person reads.
     pub products: Arc<Products>,
+    /// The SHA-256 of the file, as `sha256sum` prints it.
+    pub checksum: String,
 }
 
 /// The `[scale]` table, with the protocol's defaults filled in.
@@ -149,7 +155,9 @@ impl Config {
             let key = if path == "." { String::new() } else { format!("{path}: ") };
             wrong(start(error.inner()), key, error.inner().message().to_owned())
         })?;
-        tables.check().map_err(|Objection { at, key, reason }| wrong(at, format!("{key}: "), reason))
+        let config =
+            tables.check().map_err(|Objection { at, key, reason }| wrong(at, format!("{key}: "), reason))?;
+        Ok(Self { checksum: checksum(text), ..config })
     }
 
     /// The rules of settling that these settings make.
@@ -184,17 +192,6 @@ impl Config {
     }
 }
 
-fn start(error: &toml::de::Error) -> usize {
-    error.span().map_or(0, |span| span.start)
-}
-
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    let line = before.matches('\n').count() + 1;
-    (line, before.get(line_start..).map_or(0, |line| line.chars().count()) + 1)
-}
-
 /// The file as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,6 +207,8 @@ struct Tables {
     recognition: Option<Spanned<recognition::Settings>>,
     #[serde(default)]
     reports: recognition::reports::Settings,
+    #[serde(default)]
+    audit: recognition::reports::Audit,
     #[serde(default)]
     local: LocalTable,
     #[serde(default)]
@@ -286,9 +285,11 @@ impl Tables {
             picture: self.picture,
             recognition,
             reports: self.reports,
+            audit: self.audit,
             local,
             sinks: self.sink.into_iter().map(Spanned::into_inner).collect(),
             products: Arc::new(self.products),
+            checksum: String::new(),
         })
     }
 }

@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use crate::camera::{self, Frame, Ring};
 use crate::outcome::{Failed, Outcome, PictureFacts, Products, Took, Trigger};
 use crate::picture::{self, Picture};
-use crate::recognition::reports::Outbox;
+use crate::recognition::reports::{Entry, Outbox};
 use crate::recognition::{
     About, BodyBuilder, Facts, Failure, Recognition, Session, Settings as RecognitionSettings,
 };
@@ -46,6 +46,8 @@ pub struct Shop {
     pub simulated: bool,
     /// Product id → what a person reads.
     pub products: Arc<Products>,
+    /// The checksum of the settings.
+    pub checksum: String,
     /// The camera's frames.
     pub ring: Arc<Ring>,
     /// How the camera is read.
@@ -94,6 +96,8 @@ struct Begun {
 struct Findings {
     captured: Option<Stamp>,
     picture: Option<PictureFacts>,
+    /// The picture itself, where the audit trail wants it.
+    kept: Option<Picture>,
     session: Option<Facts>,
     took: Took,
     unused: Option<String>,
@@ -111,6 +115,7 @@ async fn weigh(shop: Arc<Shop>, mut begun: Begun) -> Arc<Outcome> {
     if let (Some(outbox), Some(id)) = (&shop.outbox, recognised.or(findings.unused.as_deref())) {
         outbox.saw(&begun.id, id);
     }
+    let picture = findings.kept.take();
     findings.took.settle = begun.settle;
     findings.took.total = answered.since(begun.at);
     let mut outcome = outcome(&shop, &begun, result, findings);
@@ -124,6 +129,7 @@ async fn weigh(shop: Arc<Shop>, mut begun: Begun) -> Arc<Outcome> {
     }
     let outcome = Arc::new(outcome);
     shop.sinks.record(&outcome);
+    audit(&shop, &outcome, picture.as_ref());
     log(&outcome);
     outcome
 }
@@ -170,6 +176,9 @@ async fn ask(
     let mut builder = shop.bodies.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
     let body = body(shop, begun, chosen, &mut builder);
     let built = shop.clock.now();
+    if shop.outbox.as_ref().is_some_and(|outbox| outbox.wants_pictures()) {
+        findings.kept = Some(chosen.picture.clone());
+    }
     findings.picture = Some(facts(begun, chosen));
     findings.took.picture.get_or_insert_with(|| built.since(chosen.at_hand));
     let left = (begun.at + deadline).since(built);
@@ -359,6 +368,17 @@ fn outcome(shop: &Shop, begun: &Begun, result: Result<Recognition, Failed>, find
         took: findings.took,
         products: Arc::clone(&shop.products),
     }
+}
+
+/// Notes a weighing in the audit trail. Everybody has the outcome by now, and nothing here waits for the disk.
+fn audit(shop: &Shop, outcome: &Outcome, picture: Option<&Picture>) {
+    let Some(outbox) = &shop.outbox else { return };
+    outbox.record(Entry {
+        weighing: outcome.weighing.clone(),
+        config: shop.checksum.clone(),
+        outcome: outcome.json(),
+        picture: picture.map(|picture| picture.parts().collect::<Vec<_>>().concat()),
+    });
 }
 
 /// One line per weighing, always with the same fields.

@@ -66,6 +66,9 @@ fn every_default_that_the_shipped_file_shows_is_the_default() {
     assert_eq!(as_default, left_out.recognition);
     assert_eq!(shown.reports, left_out.reports);
     assert_eq!(shown.local, left_out.local);
+    assert_eq!(shown.audit, left_out.audit);
+    // printf '…' | sha256sum
+    assert_eq!(left_out.checksum, "1425dea342a66730a1285351b62f35755f8de92e0637af99f878cd911b0cfdc2");
     assert!(!left_out.local.is_on());
 }
 
@@ -81,6 +84,7 @@ fn the_shipped_file_shows_every_key_there_is() {
         ("recognition", "[recognition]\n"),
         ("recognition.session", "[recognition.session]\n"),
         ("reports", "[reports]\n"),
+        ("audit", "[audit]\n"),
         ("local", "[local]\n"),
         ("sink", "[[sink]]\n"),
     ] {

@@ -12,7 +12,7 @@ use bench::{Bench, KEY, PATIENT, SHORT, failure};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use scalecam::practice::service::{Certificate, Options, Service};
-use scalecam::recognition::reports::{Outbox, Report, Settings as ReportSettings};
+use scalecam::recognition::reports::{Audit, Outbox, Report, Settings as ReportSettings};
 use scalecam::recognition::{KeySource, NoTrust, ServiceUrl, Session, Settings, State};
 use scalecam::stamp::Clock;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
@@ -117,8 +117,14 @@ async fn weighings_and_reports_go_through_the_proxy_and_only_the_tunnel_knows_th
         let id = attempted.result.unwrap().id;
         if grams == 80 {
             let file = bench.folder.path().join("outbox.db");
-            let outbox =
-                Outbox::open(file, ReportSettings::default(), &bench.session, Clock::system()).unwrap();
+            let outbox = Outbox::open(
+                file,
+                ReportSettings::default(),
+                Audit::default(),
+                &bench.session,
+                Clock::system(),
+            )
+            .unwrap();
             outbox.saw("01J", id.as_str());
             outbox.accept("01J", &report()).await.unwrap();
             bench.service.watch().wait_for(|counters| counters.reports == 1).await.unwrap();
@@ -259,6 +265,7 @@ async fn a_service_that_wants_to_know_who_we_are_is_shown_the_certificate() {
         let outbox = Outbox::open(
             folder.path().join("outbox.db"),
             ReportSettings::default(),
+            Audit::default(),
             &session,
             Clock::system(),
         );

@@ -1,5 +1,6 @@
 //! The commands: one file each. Human text goes to standard error, data to standard output.
 
+mod audit;
 mod capture;
 mod check;
 mod decode;
@@ -55,6 +56,8 @@ enum Command {
     Capture(capture::Arguments),
     /// Ask the running agent for one weighing now and print its outcome line.
     Trigger(Settings),
+    /// Show what was weighed, what was decided, and under which settings.
+    Audit(audit::Arguments),
     /// Look after the reports that wait for the service.
     Outbox(outbox::Arguments),
     /// Practice parts on their own, for those who test a till.
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Detect(arguments) => detect::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Trigger(settings) => trigger::run(&settings),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
         Command::Practice(arguments) => practice::run(&arguments),
     };

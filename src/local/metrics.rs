@@ -223,7 +223,11 @@ fn frames(page: &mut Page, sight: &Sight) {
 
 fn reports(page: &mut Page, sight: &Sight) {
     let Some(reports) = &sight.reports else { return };
-    let counts = reports.borrow().counts;
+    let (counts, missed) = {
+        let state = reports.borrow();
+        (state.counts, state.missed)
+    };
+    page.counter("scalecam_audit_missed_total", "Weighings that are missing in the audit trail.", missed);
     page.family("scalecam_reports", "gauge", "Reports that the service does not have yet.");
     page.sample("scalecam_reports", &[("state", "waiting")], counts.waiting);
     page.sample("scalecam_reports", &[("state", "quarantined")], counts.quarantined);

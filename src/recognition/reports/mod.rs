@@ -5,8 +5,10 @@
 //! report that the service refuses is put into quarantine and the others go on. A recognition that nobody
 //! reports is reported as unused after a while.
 
+mod aside;
 mod desk;
 mod kept;
+mod ledger;
 mod report;
 mod sender;
 mod settings;
@@ -14,11 +16,13 @@ mod store;
 mod verdict;
 
 pub use kept::{Accepted, Counts, Item, Refused, StoreError};
+pub use ledger::{Audited, Entry};
 pub use report::{Extra, Kind, Method, Moment, Report, Selection, Senseless, Text, Transaction};
-pub use settings::Settings;
+pub use settings::{Audit, Settings};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -30,7 +34,7 @@ use tokio::task::JoinHandle;
 use super::session::Session;
 use super::trust;
 use crate::stamp::Clock;
-use desk::Desk;
+use desk::{Desk, Note};
 use kept::NewItem;
 use sender::{Sender, limits};
 use store::Store;
@@ -40,6 +44,8 @@ use store::Store;
 pub struct OutboxState {
     /// How many wait, and what they take.
     pub counts: Counts,
+    /// Weighings that are missing in the audit trail since the start.
+    pub missed: u64,
     /// What is wrong, and what to do; none when all is well.
     pub trouble: Option<String>,
 }
@@ -59,8 +65,10 @@ pub enum NotAccepted {
 #[derive(Debug)]
 pub struct Outbox {
     settings: Settings,
+    audit: Audit,
     clock: Clock,
     desk: Desk,
+    missed: Arc<AtomicU64>,
     wake: Arc<Notify>,
     state: watch::Receiver<OutboxState>,
     tasks: Vec<JoinHandle<()>>,
@@ -82,6 +90,7 @@ impl Outbox {
     pub fn open(
         file: PathBuf,
         settings: Settings,
+        audit: Audit,
         session: &Session,
         clock: Clock,
     ) -> Result<Self, StoreError> {
@@ -92,8 +101,11 @@ impl Outbox {
         let courier = session
             .courier()
             .map_err(|no_trust| StoreError::Other { file: name, why: no_trust.to_string() })?;
+        let missed = Arc::new(AtomicU64::new(0));
         let sender = Sender {
             settings: settings.clone(),
+            audit: audit.clone(),
+            missed: Arc::clone(&missed),
             desk: desk.clone(),
             courier,
             clock: clock.clone(),
@@ -114,12 +126,31 @@ impl Outbox {
                 }
             }));
         }
-        Ok(Self { settings, clock, desk, wake, state: seen, tasks })
+        Ok(Self { settings, audit, clock, desk, missed, wake, state: seen, tasks })
     }
 
     /// Takes note of a recognition, so that it can be reported. Waits for nothing.
     pub fn saw(&self, weighing: &str, recognition_id: &str) {
         saw(&self.desk, &self.clock, weighing.to_owned(), recognition_id.to_owned());
+    }
+
+    /// Takes a weighing into the audit trail, if the settings want one. Waits for nothing; what finds no room on
+    /// its way is counted and said.
+    pub fn record(&self, entry: Entry) {
+        if self.audit.most_days.get() == 0 {
+            return;
+        }
+        let now = now(&self.clock);
+        if !self.desk.tell(move |store| Ok(store.record(&entry, now)?)) {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether the trail wants pictures.
+    #[must_use]
+    pub const fn wants_pictures(&self) -> bool {
+        self.audit.most_days.get() > 0 && self.audit.pictures
     }
 
     /// Accepts a report about a weighing's recognition; when this returns, it is on disk. The same report again
@@ -131,9 +162,9 @@ impl Outbox {
         let key = ulid::Ulid::generate().to_string();
         let new = NewItem { key, weighing: weighing.to_owned(), kind: report.kind(), body, said };
         let (limits, now) = (limits(&self.settings), now(&self.clock));
-        let accepted = self.desk.ask(move |store| store.accept(&new, limits, now)).await?;
+        let accepted = self.desk.write(move |store| store.accept(&new, limits, now)).await;
         self.wake.notify_one();
-        Ok(accepted)
+        Ok(accepted?)
     }
 
     /// Waits, not longer than `within`, until everything noted so far is on disk.
@@ -153,8 +184,8 @@ impl Outbox {
 }
 
 fn saw(desk: &Desk, clock: &Clock, weighing: String, id: String) {
-    let (now, name) = (now(clock), weighing.clone());
-    if !desk.tell(move |store| Ok(store.saw(&weighing, &id, now)?)) {
+    let name = weighing.clone();
+    if !desk.note(Note { weighing, id, at: now(clock) }) {
         tracing::error!(weighing = name, "the disk is too slow: this recognition will not be reported");
     }
 }
@@ -189,6 +220,16 @@ impl OutboxFile {
     /// How much there is.
     pub fn counts(&self) -> Result<Counts, StoreError> {
         self.0.counts()
+    }
+
+    /// The last weighings of the audit trail, or one of them, oldest first.
+    pub fn audited(&self, most: u32, weighing: Option<&str>) -> Result<Vec<Audited>, StoreError> {
+        self.0.audited(most, weighing)
+    }
+
+    /// The picture of a weighing, if it is kept.
+    pub fn picture(&self, weighing: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.picture(weighing)
     }
 
     /// What is wrong with the file; empty when nothing is.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,8 +11,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::desk::Desk;
 use super::kept::{Item, Limits, Refused};
+use super::ledger::Bounds;
 use super::report::{BATCH_PATH, Kind, Report};
-use super::settings::Settings;
+use super::settings::{Audit, Settings};
 use super::verdict::{self, Verdict};
 use super::{OutboxState, milliseconds};
 use crate::recognition::failure::Failure;
@@ -29,6 +31,9 @@ const BATCH: (usize, usize) = (10, 50);
 /// What the sender works with.
 pub(super) struct Sender {
     pub(super) settings: Settings,
+    pub(super) audit: Audit,
+    /// Weighings that found no room on their way into the audit trail.
+    pub(super) missed: Arc<AtomicU64>,
     pub(super) desk: Desk,
     pub(super) courier: Courier,
     pub(super) clock: Clock,
@@ -188,10 +193,13 @@ impl Sender {
     /// Reports the recognitions that nobody reported, and puts aside what is too old; only when the clock can
     /// be trusted.
     async fn sweep(&self) -> Result<(), Refused> {
-        if trust::clock_not_set(&self.clock).is_some() {
+        let set = trust::clock_not_set(&self.clock).is_none();
+        let now = self.clock.utc_at(self.clock.now());
+        let bounds = bounds(&self.audit, set.then(|| now.timestamp_millis()));
+        self.desk.ask(move |store| Ok(store.prune(bounds, set.then(|| now.timestamp_millis()))?)).await?;
+        if !set {
             return Ok(());
         }
-        let now = self.clock.utc_at(self.clock.now());
         let (now_ms, limits) = (now.timestamp_millis(), limits(&self.settings));
         let days = u64::from(self.settings.most_days.get());
         let too_old = now_ms - milliseconds(Duration::from_hours(24 * days));
@@ -222,7 +230,11 @@ impl Sender {
     /// Tells the state, and the log when something is wrong that was not wrong before.
     async fn publish(&self, refused: Option<Refused>, pauses: &Pauses) {
         let counts = self.desk.ask(|store| Ok(store.counts()?)).await;
-        let broken = refused.or_else(|| counts.as_ref().err().cloned()).map(|refused| refused.to_string());
+        let aside = self.desk.aside().await;
+        let missed = self.missed.load(Ordering::Relaxed);
+        let unwritten = || self.desk.broken().map(Refused::from);
+        let broken = refused.or_else(|| counts.as_ref().err().cloned()).or_else(unwritten);
+        let broken = broken.map(|refused| refused.to_string());
         let counts = counts.unwrap_or_default();
         let full = counts.waiting + counts.quarantined >= limits(&self.settings).items;
         let trouble = if let Some(broken) = broken {
@@ -232,8 +244,16 @@ impl Sender {
         } else if let Some(why) = &pauses.trouble {
             let since = counts.oldest.and_then(chrono::DateTime::from_timestamp_millis).map(iso_utc);
             Some(format!("{} reports wait since {}: {why}", counts.waiting, since.unwrap_or_default()))
+        } else if let Some(file) = aside.first() {
+            let name = file.display();
+            Some(format!(
+                "the file was damaged and what could be read was taken over; `scalecam outbox list --file {name}` shows \
+                 what was in it, take it away when you have looked"
+            ))
         } else if counts.quarantined > 0 {
             Some(format!("{} reports are in quarantine: `scalecam outbox list` says why", counts.quarantined))
+        } else if missed > 0 {
+            Some(format!("{missed} weighings are missing in the audit trail: the disk is too slow"))
         } else {
             None
         };
@@ -241,7 +261,7 @@ impl Sender {
             if let Some(trouble) = trouble.as_ref().filter(|_| state.trouble.is_none()) {
                 tracing::warn!("{trouble}");
             }
-            let next = OutboxState { counts, trouble };
+            let next = OutboxState { counts, missed, trouble };
             let changed = *state != next;
             *state = next;
             changed
@@ -254,6 +274,18 @@ pub(super) fn limits(settings: &Settings) -> Limits {
     Limits {
         items: settings.most_items.get().into(),
         bytes: u64::from(settings.most_megabytes.get()) * 1024 * 1024,
+    }
+}
+
+/// How much of the audit trail is kept.
+fn bounds(audit: &Audit, now: Option<i64>) -> Bounds {
+    let (days, hours) = (u64::from(audit.most_days.get()), u64::from(audit.picture_hours.get()));
+    let megabytes = |count: u32| i64::from(count) * 1024 * 1024;
+    let ago = |now: i64, hours: u64| now - milliseconds(Duration::from_hours(hours));
+    Bounds {
+        since: now.map(|now| (ago(now, 24 * days), ago(now, hours))),
+        bytes: megabytes(audit.most_megabytes.get()),
+        picture_bytes: megabytes(audit.picture_megabytes.get()),
     }
 }
 

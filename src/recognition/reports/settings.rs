@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use crate::bounded::Bounded;
 
 /// The file's name in the folder that the service manager gives the agent.
-const FILE: &str = "outbox.db";
+pub(super) const FILE: &str = "outbox.db";
 
 /// The table `[reports]`: what becomes of a recognition is reported to the service, for every one of them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -25,6 +25,34 @@ pub struct Settings {
     pub most_megabytes: Bounded<1, 4_096>,
     /// A report that the service has not taken after so many days is put into quarantine.
     pub most_days: Bounded<1, 365>,
+}
+
+/// The table `[audit]`: every weighing is noted in the same file, with what was decided and how it went.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Weighings are kept for so many days; 0 = none is noted.
+    pub most_days: Bounded<0, 3_650>,
+    /// And no more of them than take so many megabytes.
+    pub most_megabytes: Bounded<1, 4_096>,
+    /// Whether the pictures that were sent are kept, too, until the service has the weighing's selection.
+    pub pictures: bool,
+    /// But not longer than so many hours.
+    pub picture_hours: Bounded<1, 720>,
+    /// And no more of them than take so many megabytes.
+    pub picture_megabytes: Bounded<1, 4_096>,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            most_days: const { Bounded::new(30) },
+            most_megabytes: const { Bounded::new(32) },
+            pictures: false,
+            picture_hours: const { Bounded::new(72) },
+            picture_megabytes: const { Bounded::new(64) },
+        }
+    }
 }
 
 impl Default for Settings {

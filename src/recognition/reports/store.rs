@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::desk::Note;
 use super::kept::{Accepted, Counts, Item, Limits, NewItem, Refused, StoreError};
+use super::ledger;
 use super::report::Kind;
 
 /// Another process (`scalecam outbox list`) may hold the file for a moment.
@@ -22,7 +24,7 @@ const MOST_REASON: usize = 300;
 
 /// The steps from an empty file to the present layout; a file of an earlier program goes the rest of the way, one
 /// of a later program is not touched.
-const LAYOUTS: [&str; 2] = [
+const LAYOUTS: [&str; 3] = [
     "
 CREATE TABLE recognition (
     weighing TEXT PRIMARY KEY,
@@ -55,6 +57,7 @@ CREATE TABLE receipt (
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 2;
 ",
+    ledger::LAYOUT,
 ];
 
 /// The open file.
@@ -87,6 +90,8 @@ impl Store {
         // FULL synchronises the log at every commit: what was accepted is there after a power cut
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "foreign_keys", true)?;
+        // a picture that was deleted is not to be found on the disk
+        self.connection.pragma_update(None, "secure_delete", true)?;
         // the log does not stay large after a week without the service
         self.connection.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)
     }
@@ -96,12 +101,22 @@ impl Store {
     }
 
     /// Takes note of a recognition.
-    pub(super) fn saw(&mut self, weighing: &str, id: &str, now: Option<i64>) -> Result<(), StoreError> {
+    #[cfg(test)]
+    pub(super) fn saw(&mut self, weighing: &str, id: &str, at: Option<i64>) -> Result<(), StoreError> {
+        self.saw_all(&[Note { weighing: weighing.to_owned(), id: id.to_owned(), at }])
+    }
+
+    /// Takes note of recognitions, all or none.
+    pub(super) fn saw_all(&mut self, notes: &[Note]) -> Result<(), StoreError> {
+        if notes.is_empty() {
+            return Ok(());
+        }
         self.change(|change| {
-            change
-                .prepare("INSERT OR IGNORE INTO recognition (weighing, id, seen) VALUES (?1, ?2, ?3)")?
-                .execute(params![weighing, id, now])
-                .map(|_| ())
+            let mut insert = change
+                .prepare("INSERT OR IGNORE INTO recognition (weighing, id, seen) VALUES (?1, ?2, ?3)")?;
+            notes
+                .iter()
+                .try_for_each(|note| insert.execute(params![note.weighing, note.id, note.at]).map(|_| ()))
         })
     }
 
@@ -203,6 +218,7 @@ impl Store {
     pub(super) fn sent(&mut self, ids: &[i64]) -> Result<(), StoreError> {
         self.change(|change| {
             for id in ids {
+                ledger::delivered(change, *id)?;
                 change.prepare("DELETE FROM item WHERE id = ?1")?.execute([id])?;
             }
             Ok(())
@@ -259,6 +275,13 @@ impl Store {
         })
     }
 
+    /// Fails if a page of the file is damaged.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let found: String =
+            self.ask(|connection| connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
+        if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { file: self.file.clone(), why: found }) }
+    }
+
     /// What is wrong with the file; empty when nothing is.
     pub(super) fn verify(&self) -> Result<Vec<String>, StoreError> {
         let mut found: Vec<String> = self.ask(|connection| {
@@ -279,11 +302,14 @@ impl Store {
         Ok(found)
     }
 
-    fn ask<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    pub(super) fn ask<T>(
+        &self,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         ask(&self.connection).map_err(|error| explain(&self.file, &error))
     }
 
-    fn change<T>(
+    pub(super) fn change<T>(
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
@@ -352,9 +378,12 @@ fn explain(file: &str, error: &rusqlite::Error) -> StoreError {
     let (file, why) = (file.to_owned(), error.to_string());
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full { file },
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            StoreError::ReadOnly { file, why }
-        }
+        Some(
+            ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::SystemIoFailure,
+        ) => StoreError::ReadOnly { file, why },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged { file, why },
         _ => StoreError::Other { file, why },
     }

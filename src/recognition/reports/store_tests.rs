@@ -110,7 +110,7 @@ fn a_repetition_is_recognised_before_and_after_it_was_sent_and_when_there_is_no_
 }
 
 #[test]
-fn a_file_of_the_first_layout_goes_on_as_one_of_the_second() {
+fn a_file_of_the_first_layout_goes_on_as_one_of_the_present() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.db");
     let old = Connection::open(&path).unwrap();
@@ -119,7 +119,7 @@ fn a_file_of_the_first_layout_goes_on_as_one_of_the_second() {
     drop(old);
     let mut store = Store::open(&path).unwrap();
     accept(&mut store, "w", Kind::Selection, "k1").unwrap();
-    assert_eq!(store.version().unwrap(), 2);
+    assert_eq!(store.version().unwrap(), 3);
 }
 
 #[test]
@@ -203,8 +203,8 @@ fn files_that_are_not_ours_are_left_alone() {
 
     let later = folder.path().join("later.db");
     drop(Store::open(&later).unwrap());
-    Connection::open(&later).unwrap().pragma_update(None, "user_version", 3).unwrap();
-    assert!(matches!(Store::open(&later), Err(StoreError::Later { version: 3, .. })));
+    Connection::open(&later).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    assert!(matches!(Store::open(&later), Err(StoreError::Later { version: 4, .. })));
 
     let nowhere = Store::open(&folder.path().join("absent/outbox.db")).unwrap_err();
     assert!(matches!(nowhere, StoreError::ReadOnly { .. }), "{nowhere}");
