@@ -41,7 +41,7 @@ fn frames((width, height): (u16, u16)) -> Vec<Arc<Frame>> {
 
 fn frame(format: PixelFormat, (width, height): (u16, u16), bytes: Vec<u8>) -> Arc<Frame> {
     let (width, height, taken) = (width.into(), height.into(), Stamp::from_millis(0));
-    Arc::new(Frame { sequence: 1, taken, format, width, height, bytes, warming_up: false })
+    Arc::new(Frame { sequence: 1, taken, format, width, height, full_range: false, bytes, warming_up: false })
 }
 
 /// One frame after the other, round and round.
@@ -70,12 +70,24 @@ fn body(bencher: Bencher<'_, '_>, frames: &[Arc<Frame>], settings: &Settings) {
 
 #[divan::bench(args = SIZES)]
 fn pass(bencher: Bencher<'_, '_>, size: (u16, u16)) {
-    body(bencher, &frames(size), &Settings::DEFAULT);
+    body(bencher, &frames(size), &settings("mode = \"pass\""));
 }
 
 #[divan::bench(args = SIZES)]
 fn fit(bencher: Bencher<'_, '_>, size: (u16, u16)) {
     body(bencher, &frames(size), &settings("mode = \"fit\""));
+}
+
+/// Mode "pass" that looks for damage inside the picture as well.
+#[divan::bench(args = SIZES)]
+fn verify(bencher: Bencher<'_, '_>, size: (u16, u16)) {
+    body(bencher, &frames(size), &settings("mode = \"pass\"\nverify = true"));
+}
+
+/// Mode "crop" with a mask, which is put in without decoding.
+#[divan::bench(args = SIZES)]
+fn masks(bencher: Bencher<'_, '_>, size: (u16, u16)) {
+    body(bencher, &frames(size), &settings("mode = \"crop\"\nmasks = [[100, 100, 200, 200]]"));
 }
 
 #[divan::bench(args = SIZES)]
@@ -84,18 +96,13 @@ fn walk(bencher: Bencher<'_, '_>, size: (u16, u16)) {
 }
 
 #[divan::bench(args = SIZES)]
-fn verify(bencher: Bencher<'_, '_>, size: (u16, u16)) {
-    each(bencher, &frames(size), |frame| jpeg::verify(&Image::read(&frame.bytes).unwrap()).unwrap());
-}
-
-#[divan::bench(args = SIZES)]
 fn crop(bencher: Bencher<'_, '_>, size: (u16, u16)) {
     body(bencher, &frames(size), &settings("mode = \"crop\""));
 }
 
-/// The reduced plane that motion and sharpness can be told from.
-#[divan::bench(args = SIZES)]
-fn eighth(bencher: Bencher<'_, '_>, size: (u16, u16)) {
+/// The reduced picture by which the still-scene gate and the warm-up judge.
+#[divan::bench(args = [(640, 360), (1280, 720), (1920, 1080)])]
+fn still(bencher: Bencher<'_, '_>, size: (u16, u16)) {
     let all = Rect::whole(size.0.into(), size.1.into());
     each(bencher, &frames(size), |frame| {
         jpeg::decode(&Image::read(&frame.bytes).unwrap(), all, &[], Scale::Eighth).unwrap()
@@ -118,20 +125,44 @@ fn decode_full(bencher: Bencher<'_, '_>, size: (u16, u16)) {
     });
 }
 
-#[divan::bench(args = SIZES)]
-fn decode_zune(bencher: Bencher<'_, '_>, size: (u16, u16)) {
-    each(bencher, &frames(size), |frame| {
-        zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(&frame.bytes))
-            .decode()
-            .unwrap()
-    });
+/// Raw frames that show what the photographs show.
+fn raw(format: PixelFormat, size: (u16, u16)) -> Vec<Arc<Frame>> {
+    let (width, height) = (usize::from(size.0), usize::from(size.1));
+    let convert = |file: &Arc<Frame>| {
+        let whole = Rect::whole(size.0.into(), size.1.into());
+        let decoded = jpeg::decode(&Image::read(&file.bytes).unwrap(), whole, &[], Scale::Full).unwrap();
+        let [luma, blue, red] = [0, 1, 2].map(|kind| &decoded.planes[kind]);
+        // The photographs have half the chrominance across, and all of it down.
+        let chroma = |row| blue.row(row).iter().zip(red.row(row)).take(width / 2).flat_map(|(b, r)| [*b, *r]);
+        let mut bytes = Vec::new();
+        for row in 0..height as u32 {
+            let luma = luma.row(row).iter().take(width).copied();
+            match format {
+                PixelFormat::Yuyv => {
+                    bytes.extend(luma.zip(chroma(row)).flat_map(|(luma, chroma)| [luma, chroma]));
+                }
+                PixelFormat::Nv12 | PixelFormat::Grey | PixelFormat::Jpeg => bytes.extend(luma),
+            }
+        }
+        if format == PixelFormat::Nv12 {
+            bytes.extend((0..height as u32).step_by(2).flat_map(chroma));
+        }
+        frame(format, size, bytes)
+    };
+    frames(size).iter().map(convert).collect()
 }
 
 #[divan::bench(args = SIZES)]
 fn yuyv(bencher: Bencher<'_, '_>, size: (u16, u16)) {
-    let samples = pictures::texture(size.0, size.1);
-    let luma = samples.iter().step_by(3);
-    let chroma = samples.chunks(6).flat_map(|two| [two[1], two[2]]);
-    let bytes = luma.zip(chroma).flat_map(|(&luma, chroma)| [luma, chroma]).collect();
-    body(bencher, &[frame(PixelFormat::Yuyv, size, bytes)], &Settings::DEFAULT);
+    body(bencher, &raw(PixelFormat::Yuyv, size), &settings("mode = \"pass\""));
+}
+
+#[divan::bench(args = SIZES)]
+fn nv12(bencher: Bencher<'_, '_>, size: (u16, u16)) {
+    body(bencher, &raw(PixelFormat::Nv12, size), &settings("mode = \"pass\""));
+}
+
+#[divan::bench(args = SIZES)]
+fn yuyv_fit(bencher: Bencher<'_, '_>, size: (u16, u16)) {
+    body(bencher, &raw(PixelFormat::Yuyv, size), &settings("mode = \"fit\""));
 }

@@ -15,6 +15,7 @@ import sys
 import time
 
 import cv2
+import numpy
 
 cv2.setNumThreads(1)
 
@@ -30,8 +31,6 @@ def frames(size):
 
 
 def as_array(file):
-    import numpy
-
     return numpy.frombuffer(file, numpy.uint8)
 
 
@@ -54,8 +53,9 @@ def cut(file):
     return picture[:, left : left + across]
 
 
-def coded(picture):
-    ok, file = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+def coded(picture, sampling=cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420):
+    how = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    ok, file = cv2.imencode(".jpg", picture, how)
     if not ok:
         raise ValueError("not coded")
     return file.tobytes()
@@ -67,6 +67,53 @@ def cropped(file):
 
 def fitted(file):
     return body(coded(cv2.resize(cut(file), (600, 360), interpolation=cv2.INTER_AREA)))
+
+
+def verified(file):
+    if cv2.imdecode(as_array(file), cv2.IMREAD_COLOR) is None:
+        raise ValueError("not decoded")
+    return body(file)
+
+
+def masked(file):
+    picture = cv2.imdecode(as_array(file), cv2.IMREAD_COLOR)
+    picture[100:300, 100:300] = 128
+    height, width = picture.shape[:2]
+    across = height * 5 // 3
+    left = (width - across) // 2
+    return body(coded(picture[:, left : left + across]))
+
+
+def yuyv(frame):
+    picture = cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_YUY2)
+    return body(coded(picture, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422))
+
+
+def nv12(frame):
+    return body(coded(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_NV12)))
+
+
+def yuyv_fit(frame):
+    picture = cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_YUY2)
+    height, width = picture.shape[:2]
+    across = height * 5 // 3
+    left = (width - across) // 2
+    picture = picture[:, left : left + across]
+    return body(coded(cv2.resize(picture, (600, 360), interpolation=cv2.INTER_AREA)))
+
+
+def raw_yuyv(file):
+    """The photograph as a camera's YUYV frame."""
+    planar = cv2.cvtColor(cv2.imdecode(as_array(file), cv2.IMREAD_COLOR), cv2.COLOR_BGR2YUV)
+    frame = planar[:, :, :2].copy()
+    frame[:, 1::2, 1] = planar[:, ::2, 2]
+    return frame
+
+
+def raw_nv12(file):
+    planar = cv2.cvtColor(cv2.imdecode(as_array(file), cv2.IMREAD_COLOR), cv2.COLOR_BGR2YUV)
+    chroma = planar[::2, ::2, 1:].reshape(planar.shape[0] // 2, planar.shape[1])
+    return numpy.vstack([planar[:, :, 0], chroma])
 
 
 def fastest(work, files):
@@ -93,15 +140,25 @@ def ours(table):
 
 def main():
     table = ours(sys.argv[1])
-    print(f"{'mode':6} {'size':10} {'scalecam':>10} {'python':>10}   ratio")
+    print(f"{'mode':8} {'size':10} {'scalecam':>10} {'python':>10}   ratio")
     for size in SIZES:
         files = frames(size)
         if not files:
             sys.exit("set SCALECAM_FRAMES to a folder with photographs of 1280x720 and 1920x1080")
-        for mode, work in [("pass", passed), ("crop", cropped), ("fit", fitted)]:
-            mine, theirs = table[mode, size], fastest(work, files)
+        yuyvs, nv12s = [raw_yuyv(file) for file in files], [raw_nv12(file) for file in files]
+        for mode, work, inputs in [
+            ("pass", passed, files),
+            ("verify", verified, files),
+            ("crop", cropped, files),
+            ("masks", masked, files),
+            ("fit", fitted, files),
+            ("yuyv", yuyv, yuyvs),
+            ("nv12", nv12, nv12s),
+            ("yuyv_fit", yuyv_fit, yuyvs),
+        ]:
+            mine, theirs = table[mode, size], fastest(work, inputs)
             name = f"{size[0]}x{size[1]}"
-            print(f"{mode:6} {name:10} {mine:7.3f} ms {theirs:7.3f} ms {theirs / mine:7.1f}")
+            print(f"{mode:8} {name:10} {mine:7.3f} ms {theirs:7.3f} ms {theirs / mine:7.1f}")
 
 
 if __name__ == "__main__":

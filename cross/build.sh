@@ -13,6 +13,7 @@
 # A package is for boxes that are older than this machine, so --deb links by zig, which makes a binary for glibc 2.31;
 # where zig cannot be had it is gcc, and the binary wants this machine's glibc. Without --deb it is the other way round:
 # gcc is there at once, and zig is fetched only where there is none.
+# DEBFULLNAME and DEBEMAIL, if they are set, become the package's maintainer.
 # What it has to fetch lies under target/cross; deleting that folder undoes everything.
 set -eu
 
@@ -293,7 +294,8 @@ make_deb() {
     part=$work/deb
     rm -rf "$part"
     mkdir -p "$part"
-    cargo deb --quiet --no-build --no-strip --target "$target" --output "$part/made.deb" ||
+    # compressed in earnest below, when everything is in it
+    cargo deb --quiet --fast --no-build --no-strip --target "$target" --output "$part/made.deb" ||
         fail "cargo-deb could not make the package; the lines above say why"
     dpkg-deb -R "$part/made.deb" "$part/tree"
     # What the binary needs is measured, not assumed: it differs with the linker and the machine.
@@ -301,6 +303,9 @@ make_deb() {
     [ -z "$glibc" ] || needs="libc6 (>= $glibc), "
     ! LC_ALL=C grep -aq 'libgcc_s\.so\.1' "$binary" || needs="${needs}libgcc-s1, "
     sed -i "s/^Depends: libc6 ([^)]*), /Depends: $needs/" "$part/tree/DEBIAN/control"
+    # Who builds a package for others is its maintainer, by Debian's own variables.
+    [ -z "${DEBEMAIL:-}" ] ||
+        sed -i "s|^Maintainer: .*|Maintainer: ${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>|" "$part/tree/DEBIAN/control"
     (cd "$part/tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z | xargs -0 md5sum) >"$part/md5sums"
     mv "$part/md5sums" "$part/tree/DEBIAN/md5sums"
     package=$work/$(sed -n 's/^Package: //p' "$part/tree/DEBIAN/control")_$(sed -n 's/^Version: //p' "$part/tree/DEBIAN/control")_$1.deb

@@ -94,6 +94,7 @@ else
 fi
 
 say "packages"
+[ -n "${DEBEMAIL:-}" ] || echo "note: they name no person who answers for them; DEBFULLNAME and DEBEMAIL do"
 LINKER=zig GLIBC=$FLOOR cross/build.sh all --deb
 for arch in arm64 armhf amd64; do
     package=$work/scalecam_$version-1_$arch.deb

@@ -8,6 +8,7 @@ mod custom;
 mod local;
 mod place;
 mod values;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -202,8 +203,7 @@ struct Tables {
     #[serde(default)]
     trigger: TriggerTable,
     camera: camera::Settings,
-    #[serde(default)]
-    picture: picture::Settings,
+    picture: Option<Spanned<picture::Settings>>,
     recognition: Option<Spanned<recognition::Settings>>,
     #[serde(default)]
     reports: recognition::reports::Settings,
@@ -267,6 +267,8 @@ impl Tables {
         for (index, sink) in self.sink.iter().enumerate() {
             check_sink(index, sink, &scale)?;
         }
+        let (picture, mut camera) = (view::picture(self.picture, &self.camera)?, self.camera);
+        camera.choice.region = picture.region.map(picture::Area::rect);
         let place = self.recognition.as_ref().map_or(0, |table| table.span().start);
         let recognition = self.recognition.map(Spanned::into_inner).unwrap_or_default();
         if let Some((setting, why)) = recognition.objection() {
@@ -281,8 +283,8 @@ impl Tables {
                 min_load: self.trigger.min_load_g.map(Grams::weight),
                 settle: self.trigger.settle_ms.map(Bounded::as_millis),
             },
-            camera: self.camera,
-            picture: self.picture,
+            camera,
+            picture,
             recognition,
             reports: self.reports,
             audit: self.audit,

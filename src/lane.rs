@@ -283,6 +283,7 @@ fn facts(begun: &Begun, chosen: &Chosen) -> PictureFacts {
         frame_age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
         frame: chosen.frame.sequence,
         still: chosen.still,
+        remark: chosen.picture.remark().map(|remark| remark.to_string()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The JSON line is a contract with everybody who scripts against the agent; its names stand in one place,
 //! here, and a test holds them.
 
+mod barcode;
 mod product;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::recognition::{Facts, Failure, Recognition, ResultType, decimal_grams}
 use crate::scale::Stability;
 use crate::stamp::iso_utc;
 use crate::weight::Quantity;
+pub use barcode::Barcode;
 pub use product::{Product, Products};
 
 /// What set a weighing off.
@@ -75,6 +77,8 @@ pub struct PictureFacts {
     pub frame: u64,
     /// Whether the scene stood still; nothing when it was not looked at.
     pub still: Option<bool>,
+    /// Why it was made in another way than the settings ask for; nothing when it was not.
+    pub remark: Option<String>,
 }
 
 /// How long each part of the way took.

@@ -195,8 +195,8 @@ async fn one_request_for_each_placement(protocol: &str) {
         assert_eq!(outcome["disturbed"], false, "{outcome}");
         assert!(outcome["captured_at"].as_str() >= outcome["settled_at"].as_str(), "{outcome}");
         assert_eq!(
-            (&outcome["picture"]["width"], &outcome["picture"]["mode"]),
-            (&640.into(), &"pass".into())
+            (&outcome["picture"]["height"], &outcome["picture"]["mode"]),
+            (&384.into(), &"crop".into())
         );
     }
     let requests = shop.service.take_requests();
@@ -541,6 +541,39 @@ async fn one_picture_through_the_whole_path() {
     let taken = shop.command("capture").arg("--output").arg(&output).output();
     assert!(timeout(LIMIT, taken).await.unwrap().unwrap().status.success());
     let picture = fs::read(&output).unwrap();
-    assert!([jpeg(40), jpeg(200)].contains(&picture), "pass gives the very bytes");
+    let size =
+        scalecam::jpeg::Image::read(&picture).map(|image| (image.header().width, image.header().height));
+    assert_eq!(size, Ok((640, 384)), "cut to five by three");
     assert!(!Path::new(&format!("{}.part", output.display())).exists());
+    shop.settings("mt-sics", "[picture]\nmode = \"pass\"\n");
+    let taken = shop.command("capture").arg("--output").arg(&output).output();
+    assert!(timeout(LIMIT, taken).await.unwrap().unwrap().status.success());
+    assert!([jpeg(40), jpeg(200)].contains(&fs::read(&output).unwrap()), "pass gives the very bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_fit_no_picture_of_the_camera_are_bad_settings() {
+    let shop = Shop::of("mt-sics").await;
+    let refused = async |more: &str, camera: Option<&str>| {
+        shop.settings("mt-sics", more);
+        if let Some(device) = camera {
+            let text = fs::read_to_string(shop.path("config.toml")).unwrap();
+            let device = format!("kind = \"v4l2\"\ndevice = \"{device}\"\n");
+            fs::write(shop.path("config.toml"), text.replace("kind = \"folder\"\n", &device)).unwrap();
+        }
+        let taken = shop.command("capture").arg("--output").arg(shop.path("picture.jpg")).output();
+        let output = timeout(LIMIT, taken).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        said
+    };
+    let said = refused("[picture]\nregion = [100, 100, 600, 360]\n", None).await;
+    assert!(
+        said.contains("the region [100, 100, 600, 360] is not inside the camera's picture of 640x400"),
+        "{said}"
+    );
+    let said = refused("[picture]\nmasks = [[0, 0, 640, 400]]\n", None).await;
+    assert!(said.contains("the masks cover the whole picture"), "{said}");
+    let said = refused("", Some("/dev/null")).await;
+    assert!(said.contains("/dev/null is no camera"), "{said}");
 }

@@ -61,7 +61,10 @@ fn every_default_that_the_shipped_file_shows_is_the_default() {
     assert_eq!(shown.camera.latency, left_out.camera.latency);
     assert_eq!(shown.camera.warm_up, left_out.camera.warm_up);
     assert_eq!(shown.camera.frame_wait, left_out.camera.frame_wait);
-    assert_eq!(shown.camera.choice, left_out.camera.choice);
+    // The region of the picture is the one that must stand still.
+    assert_eq!(shown.camera.choice.region, shown.picture.region.map(scalecam::picture::Area::rect));
+    let as_default = scalecam::camera::Choice { region: None, ..shown.camera.choice };
+    assert_eq!(as_default, left_out.camera.choice);
     let as_default = scalecam::recognition::Settings { max_options: None, ..shown.recognition.clone() };
     assert_eq!(as_default, left_out.recognition);
     assert_eq!(shown.reports, left_out.reports);
@@ -131,6 +134,10 @@ fn a_mistake_is_pointed_at_with_line_and_column() {
         (
             format!("{LEAST}[trigger]\nmin_load_g = -5\n"),
             "config.toml:10:14: trigger.min_load_g: invalid value: integer `-5`, expected a number of grams above 0",
+        ),
+        (
+            format!("{LEAST}[picture]\nmasks = [[0, 0, 640, 360]]\n"),
+            "config.toml:9:1: picture: the masks cover the whole picture that would be sent, [20, 0, 600, 360]",
         ),
         (format!("{LEAST}[picture]\nquality = 101\n"), "config.toml:10:11: picture.quality: "),
         (

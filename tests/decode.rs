@@ -33,14 +33,16 @@ fn luminance(file: &[u8]) -> (u32, Vec<u8>) {
     (width, samples.into_iter().step_by(kinds).collect())
 }
 
-/// The furthest two decoders are apart in an area of the luminance.
+/// The furthest two decoders are apart in an area of the luminance. Integer and floating-point transforms round
+/// differently, but neither always up.
 fn furthest(plane: &Plane, origin: Rect, area: Rect, (width, expected): &(u32, Vec<u8>)) -> u8 {
-    let places = (area.top..area.bottom()).flat_map(|y| (area.left..area.right()).map(move |x| (x, y)));
-    let apart = places.map(|(x, y)| {
-        let found = plane.row(y - origin.top)[(x - origin.left) as usize];
-        found.abs_diff(expected[(y * width + x) as usize])
-    });
-    apart.max().unwrap()
+    let places = || (area.top..area.bottom()).flat_map(|y| (area.left..area.right()).map(move |x| (x, y)));
+    let found = |(x, y): (u32, u32)| plane.row(y - origin.top)[(x - origin.left) as usize];
+    let expected = |(x, y): (u32, u32)| expected[(y * width + x) as usize];
+    let sum: f64 = places().map(|place| f64::from(found(place)) - f64::from(expected(place))).sum();
+    let mean = sum / f64::from(area.width * area.height);
+    assert!(mean.abs() < 0.25 || area.width < 8, "{mean}");
+    places().map(|place| found(place).abs_diff(expected(place))).max().unwrap()
 }
 
 #[test]
@@ -49,7 +51,6 @@ fn both_decoders_see_the_same() {
         for file in [kind.file(), without_tables(&kind.file())] {
             let decoded = decoded(&file, all(&file), Scale::Full);
             let expected = luminance(&kind.file());
-            // Integer and floating-point transforms round differently.
             assert!(furthest(&decoded.planes[0], decoded.area, all(&file), &expected) <= 2, "{kind:?}");
             assert_eq!(decoded.planes.len(), if kind.factor.is_some() { 3 } else { 1 });
         }

@@ -41,6 +41,8 @@ fn found(protocol: &str) {
     assert_eq!(findings["protocol"], protocol, "{findings}");
     assert!(findings["confidence"].as_u64().unwrap() >= 80, "{findings}");
     assert!(!findings["readings"].as_array().unwrap().is_empty(), "{findings}");
+    let usual = scalecam::scale::Family::named(protocol).unwrap().line;
+    assert_eq!(findings["framing"], serde_json::to_value(usual.framing).unwrap(), "{findings}");
     let settings = findings["settings"].as_str().unwrap();
     assert!(settings.contains(&format!("protocol = \"{protocol}\"")), "{settings}");
     assert!(is_harmless(&scale.heard()), "{}", scale.heard().escape_ascii());
@@ -91,4 +93,51 @@ fn a_port_that_is_not_there_is_said() {
         Command::new(env!("CARGO_BIN_EXE_scalecam")).args(["detect", "/dev/no-such-port"]).output().unwrap();
     assert_eq!(output.status.code(), Some(69));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no such device"));
+}
+
+/// Every language whose questions are harmless, or that needs none, at the settings it leaves the factory with.
+#[test]
+fn each_that_can_be_found_harmlessly_is_found() {
+    for (language, family) in [
+        ("toledo-8217/ps60", "toledo-8217"),
+        ("nci-scp", "nci-scp"),
+        ("nci-scp/ecr", "nci-scp"),
+        ("nci-scp/3835", "nci-scp"),
+        ("dialog-06", "dialog-06"),
+        ("st-gs/tiger", "st-gs"),
+        ("st-gs/cas22", "st-gs"),
+        ("st-gs/and", "st-gs"),
+        ("sma", "sma"),
+        ("toledo-continuous", "toledo-continuous"),
+        ("toledo-continuous/plain", "toledo-continuous"),
+        ("prix", "prix"),
+        ("prix/prt5", "prix"),
+        ("sbi/auto", "sbi"),
+        ("radwag", "radwag"),
+        ("digi-ds425", "digi-ds425"),
+        ("rinstrum", "rinstrum"),
+    ] {
+        let scale = PracticeScale::start(Options::new(language)).unwrap();
+        scale.put(1235);
+        let clock = scalecam::stamp::Clock::system();
+        let began = clock.now();
+        let (code, findings) = detect(&[scale.path().unwrap().to_str().unwrap()]);
+        assert_eq!((code, &findings["protocol"]), (Some(0), &Value::from(family)), "{language}: {findings}");
+        assert!(clock.now().since(began).as_secs() < 30, "{language}");
+        assert!(is_harmless(&scale.heard()), "{language}: {}", scale.heard().escape_ascii());
+        let usual = scalecam::scale::Family::named(family).unwrap().line;
+        assert_eq!(findings["baud"], usual.baud, "{language}: {findings}");
+    }
+}
+
+/// What only a question could tell that is not asked: nothing is claimed, and it is said what there is.
+#[test]
+fn those_that_cannot_be_found_harmlessly_are_not_claimed() {
+    let scale = PracticeScale::start(Options::new("cas-dc1")).unwrap();
+    scale.put(1235);
+    let (code, findings) = detect(&[scale.path().unwrap().to_str().unwrap()]);
+    assert_eq!((code, &findings["found"]), (Some(1), &Value::from(false)), "{findings}");
+    let remark = findings["remark"].as_str().unwrap();
+    assert!(remark.contains("cas-dc1") && remark.contains("berkel"), "{remark}");
+    assert!(is_harmless(&scale.heard()), "{}", scale.heard().escape_ascii());
 }

@@ -83,6 +83,9 @@ fn a_lost_part_is_noticed_by_its_restart_marker() {
         let lost = [&file[..pair[0]], &file[pair[1]..]].concat();
         assert!(matches!(Image::read(&lost), Err(Damage::Restart { .. })));
     }
+    let [first, second, third] = restarts[..3] else { panic!("more than three restart markers") };
+    let swapped = [&file[..first], &file[second..third], &file[first..second], &file[third..]].concat();
+    assert_eq!(Image::read(&swapped).unwrap_err(), Damage::Restart { offset: first });
     let last = *restarts.last().unwrap();
     let cut = [&file[..last], &[0xFF, 0xD9]].concat();
     assert_eq!(Image::read(&cut).unwrap_err(), Damage::Restart { offset: last });

@@ -23,7 +23,7 @@ use scalecam::stamp::Stamp;
 
 fn frame(format: PixelFormat, width: u16, height: u16, bytes: Vec<u8>) -> Arc<Frame> {
     let (width, height, taken) = (width.into(), height.into(), Stamp::from_millis(0));
-    Arc::new(Frame { sequence: 1, taken, format, width, height, bytes, warming_up: false })
+    Arc::new(Frame { sequence: 1, taken, format, width, height, full_range: false, bytes, warming_up: false })
 }
 
 fn settings(text: &str) -> Settings {
@@ -46,7 +46,7 @@ fn the_cameras_own_bytes_are_sent_without_a_copy() {
     for kind in camera_kinds() {
         let bytes = kind.file();
         let frame = frame(PixelFormat::Jpeg, kind.width, kind.height, [&bytes[..], &[0; 100]].concat());
-        let picture = prepare(&frame, &Settings::DEFAULT).unwrap();
+        let picture = prepare(&frame, &settings("mode = \"pass\"")).unwrap();
         assert_eq!((picture.width(), picture.height()), (kind.width.into(), kind.height.into()));
         assert_eq!((picture.mode(), picture.len()), (Mode::Pass, bytes.len()));
         let parts: Vec<&[u8]> = picture.parts().collect();
@@ -60,7 +60,7 @@ fn a_frame_without_tables_gets_them_and_still_is_not_copied() {
     let kind = Kind::new(96, 64, Some(SamplingFactor::F_2_1));
     let bare = without_tables(&kind.file());
     let frame = frame(PixelFormat::Jpeg, 96, 64, [&bare[..], &[0; 9]].concat());
-    let picture = prepare(&frame, &Settings::DEFAULT).unwrap();
+    let picture = prepare(&frame, &settings("mode = \"pass\"")).unwrap();
     let parts: Vec<&[u8]> = picture.parts().collect();
     assert_eq!(parts.len(), 3);
     assert_eq!([parts[0], parts[2]].concat(), bare);
@@ -178,7 +178,7 @@ fn slope(format: PixelFormat) -> (Arc<Frame>, Vec<u8>) {
 fn raw_frames_are_coded_in_full_range() {
     for format in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Grey] {
         let (frame, expected) = slope(format);
-        let picture = prepare(&frame, &settings("quality = 98")).unwrap();
+        let picture = prepare(&frame, &settings("mode = \"pass\"\nquality = 98")).unwrap();
         assert_eq!((picture.width(), picture.height(), picture.mode()), (64, 48, Mode::Pass));
         let file = file(&picture);
         let (_, _, found) = samples(&file);
@@ -211,6 +211,32 @@ fn raw_frames_are_cut_and_resized() {
 }
 
 #[test]
+fn raw_frames_are_cut_where_chrominance_begins() {
+    for format in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Grey] {
+        let (frame, all) = slope(format);
+        let text = "mode = \"crop\"\naspect = \"4:3\"\nquality = 100\nregion = [3, 5, 40, 30]";
+        let picture = prepare(&frame, &settings(text)).unwrap();
+        assert_eq!((picture.width(), picture.height(), picture.mode()), (40, 30, Mode::Crop));
+        let (_, _, found) = samples(&file(&picture));
+        let kinds = if format == PixelFormat::Grey { 1 } else { 3 };
+        let expected: Vec<u8> =
+            (4..34).flat_map(|y| all[(y * 64 + 2) * kinds..][..40 * kinds].to_vec()).collect();
+        assert!(distance(&found, &expected) < 1.2, "{format:?}: {}", distance(&found, &expected));
+        // A slope that falls by two a row tells whether the rows are those of the frame.
+        let shift = |kind: usize| -> f64 {
+            let pairs = found.iter().zip(&expected).skip(kind).step_by(kinds);
+            let inside = pairs.map(|(found, expected)| f64::from(*found) - f64::from(*expected));
+            inside.sum::<f64>() / f64::from(40 * 30)
+        };
+        assert!(
+            (0..kinds).all(|kind| shift(kind).abs() < 1.3),
+            "{format:?}: {:?}",
+            (0..kinds).map(shift).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
 fn a_raw_frame_of_the_wrong_length_is_refused() {
     for format in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Grey] {
         let (whole, _) = slope(format);
@@ -220,7 +246,7 @@ fn a_raw_frame_of_the_wrong_length_is_refused() {
             let found = bytes.len();
             let frame = frame(format, 64, 48, bytes);
             let expected = Unfit::Length { found, needed: whole.bytes.len() };
-            assert_eq!(prepare(&frame, &Settings::DEFAULT).unwrap_err(), expected);
+            assert_eq!(prepare(&frame, &settings("mode = \"pass\"")).unwrap_err(), expected);
             assert_eq!(prepare(&frame, &settings("mode = \"fit\"")).unwrap_err(), expected);
         }
     }
@@ -348,7 +374,7 @@ fn what_cannot_be_cut_without_loss_goes_as_it_is_and_says_so() {
         assert_eq!(file(&picture), frame.bytes);
         let masked = prepare(&frame, &settings("mode = \"crop\"\nmasks = [[0, 0, 9, 9]]")).unwrap();
         assert_eq!((masked.mode(), masked.remark()), (Mode::Fit, Some(Remark::Recoded(why))));
-        let unverified = prepare(&frame, &settings("verify = true")).unwrap();
+        let unverified = prepare(&frame, &settings("mode = \"pass\"\nverify = true")).unwrap();
         assert_eq!(unverified.remark(), Some(Remark::Unverified(why)));
     }
 }
@@ -361,8 +387,10 @@ fn damage_inside_the_picture_is_found_where_it_is_looked_for() {
     // Bytes lost from the middle of the data: both markers are there.
     bytes.drain(end - 1500..end - 900);
     let frame = frame(PixelFormat::Jpeg, 96, 64, bytes);
-    prepare(&frame, &Settings::DEFAULT).unwrap();
-    for mode in ["verify = true", "mode = \"crop\"", "mode = \"fit\"", "masks = [[0, 0, 1, 1]]"] {
+    prepare(&frame, &settings("mode = \"pass\"")).unwrap();
+    for mode in
+        ["mode = \"pass\"\nverify = true", "mode = \"crop\"", "mode = \"fit\"", "masks = [[0, 0, 1, 1]]"]
+    {
         let refused = prepare(&frame, &settings(mode)).unwrap_err();
         assert!(matches!(refused, Unfit::Damaged(Damage::Corrupt { .. })), "{mode}: {refused}");
     }
@@ -375,13 +403,17 @@ fn full_range_cameras_are_not_stretched() {
     assert_eq!(first("raw_range = \"full\"\nquality = 100"), [30, 60, 60]);
     // (30 - 16) * 255 / 219 and (60 - 128) * 255 / 224 + 128.
     assert_eq!(first("quality = 100"), [16, 51, 51]);
+    // Unless the settings say otherwise the driver is believed.
+    let told = Frame { full_range: true, ..Arc::into_inner(frame).unwrap() };
+    let told = prepare(&Arc::new(told), &settings("quality = 100")).unwrap();
+    assert_eq!(samples(&file(&told)).2[..3], [30, 60, 60]);
 }
 
 #[test]
 fn photographs_pass_and_fit() {
     for bytes in photographs() {
         let frame = frame(PixelFormat::Jpeg, 1920, 1080, bytes);
-        assert_eq!(file(&prepare(&frame, &Settings::DEFAULT).unwrap()), frame.bytes);
+        assert_eq!(file(&prepare(&frame, &settings("mode = \"pass\"")).unwrap()), frame.bytes);
         let fitted = prepare(&frame, &settings("mode = \"fit\"")).unwrap();
         assert_eq!((fitted.width(), fitted.height()), (600, 360));
     }

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::still::{Scene, Small};
 use super::{Frame, PixelFormat, Ring};
+use crate::jpeg::Rect;
 use crate::stamp::{Clock, Stamp};
 
 /// How the frame of a weighing is chosen.
@@ -23,6 +24,8 @@ pub struct Choice {
     pub still_limit: Duration,
     /// Blocks of a thousand that may change between two frames of a scene that stands still.
     pub most_changed: u32,
+    /// The part of the picture that must stand still; all of it if nothing is said.
+    pub region: Option<Rect>,
 }
 
 /// Which of the frames that come into question is taken.
@@ -92,7 +95,7 @@ impl Choice {
         let mut scene = Scene::default();
         let (mut frame, mut best): (Arc<Frame>, Option<Arc<Frame>>) = (first, None);
         loop {
-            let stood = match small(&frame).await {
+            let stood = match small(&frame, self.region).await {
                 Some(small) => scene.watch(small, frame.taken, self.most_changed),
                 // A frame that cannot be looked at tells nothing, and is no start of stillness either.
                 None => Duration::ZERO,
@@ -120,10 +123,10 @@ async fn next(ring: &Ring, clock: &Clock, last: &Frame, until: Stamp) -> Option<
     timeout(left, ring.first_after(last.taken)).await.ok()
 }
 
-/// Reduces a frame beside the runtime: a 720p JPEG takes some milliseconds.
-async fn small(frame: &Arc<Frame>) -> Option<Small> {
+/// Reduces a frame beside the runtime: a 720p JPEG takes a millisecond or two.
+async fn small(frame: &Arc<Frame>, region: Option<Rect>) -> Option<Small> {
     let frame = Arc::clone(frame);
-    tokio::task::spawn_blocking(move || Small::of(&frame)).await.ok().flatten()
+    tokio::task::spawn_blocking(move || Small::of(&frame, region)).await.ok().flatten()
 }
 
 /// How sharp a frame is, to compare frames of one scene.
@@ -154,6 +157,7 @@ mod tests {
         still: Duration::ZERO,
         still_limit: Duration::from_millis(500),
         most_changed: 10,
+        region: None,
     };
 
     /// A frame that counts by its number, with a hand as large as `hand` blocks and as sharp as `detail`.
@@ -167,6 +171,7 @@ mod tests {
             format: PixelFormat::Grey,
             width: 64,
             height: 64,
+            full_range: true,
             bytes,
             warming_up: false,
         })

@@ -115,6 +115,7 @@ impl Folder {
                 format: PixelFormat::Jpeg,
                 width: 0,
                 height: 0,
+                full_range: true,
                 bytes,
                 warming_up,
             }),

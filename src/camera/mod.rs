@@ -6,6 +6,7 @@
 mod choice;
 mod controls;
 mod desk;
+mod exposure;
 mod folder;
 mod pace;
 mod ring;
@@ -22,7 +23,7 @@ pub use ring::{NoFrame, Ring};
 pub use settings::{FrameRate, Height, Settings, Source, Width};
 pub use tally::{Counts, Tally};
 pub use thread::{Camera, Heartbeat, start};
-pub use v4l2::{Listed, ListedMode, NoRule, Rule, list};
+pub use v4l2::{Listed, ListedMode, NoRule, Rule, list, misfit};
 
 use std::sync::Arc;
 
@@ -43,6 +44,9 @@ pub struct Frame {
     pub width: u32,
     /// Pixels down, likewise.
     pub height: u32,
+    /// Whether the samples of YUYV and NV12 use all values from 0 to 255, as the driver says; others are limited
+    /// to 16 to 235. JPEG's always do.
+    pub full_range: bool,
     /// The bytes used, not the buffer they came in.
     pub bytes: Vec<u8>,
     /// Whether exposure may still be settling after the stream's start: such a frame is never chosen.

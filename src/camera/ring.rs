@@ -181,7 +181,16 @@ mod tests {
     fn frame(sequence: u64, taken_ms: u64) -> Arc<Frame> {
         let taken = Stamp::from_millis(taken_ms);
         let format = PixelFormat::Grey;
-        Arc::new(Frame { sequence, taken, format, width: 1, height: 1, bytes: vec![0], warming_up: false })
+        Arc::new(Frame {
+            sequence,
+            taken,
+            format,
+            width: 1,
+            height: 1,
+            full_range: true,
+            bytes: vec![0],
+            warming_up: false,
+        })
     }
 
     #[tokio::test]

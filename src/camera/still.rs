@@ -2,13 +2,8 @@
 
 use std::time::Duration;
 
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
-
 use super::{Frame, PixelFormat};
-use crate::jpeg;
+use crate::jpeg::{self, Image, Rect, Scale};
 use crate::stamp::Stamp;
 
 /// A picture reduced to the mean brightness of blocks of eight by eight pixels: noise and the camera's own
@@ -21,7 +16,7 @@ pub(super) struct Small {
 
 const BLOCK: usize = 8;
 /// The largest mode that the settings allow.
-const LARGEST: (usize, usize) = (7_680, 4_320);
+const LARGEST: (u32, u32) = (7_680, 4_320);
 
 /// How far a block's brightness, of 255 steps, may differ between two frames and still count as the same.
 /// Noise of four steps a pixel averages out to half a step in a block; compression at usual qualities moves
@@ -29,28 +24,52 @@ const LARGEST: (usize, usize) = (7_680, 4_320);
 const SAME: i32 = 10;
 
 impl Small {
-    /// The reduced picture of a frame; none if it cannot be decoded.
-    pub(super) fn of(frame: &Frame) -> Option<Self> {
+    /// The reduced picture of a frame, or of its region; none if it cannot be decoded.
+    pub(super) fn of(frame: &Frame, region: Option<Rect>) -> Option<Self> {
         let (width, height) = (usize::try_from(frame.width).ok()?, usize::try_from(frame.height).ok()?);
-        match frame.format {
+        let whole = match frame.format {
             PixelFormat::Jpeg => Self::of_jpeg(&frame.bytes),
             PixelFormat::Yuyv => Self::reduce(&frame.bytes, (width, height), 2),
             // The plane of brightness comes first.
             PixelFormat::Nv12 | PixelFormat::Grey => Self::reduce(&frame.bytes, (width, height), 1),
-        }
+        };
+        whole.and_then(|whole| region.map_or(Some(whole.clone()), |region| whole.part(region)))
     }
 
+    /// A JPEG holds each block's mean as a coefficient of its own, so nothing has to be transformed; the rest of the
+    /// data is passed over.
     fn of_jpeg(bytes: &[u8]) -> Option<Self> {
-        // Cameras may leave the standard Huffman tables out; reading the file puts them in.
-        let file = jpeg::Image::read(bytes).ok()?.pieces().concat();
+        let image = Image::read(bytes).ok()?;
+        let (width, height) = (u32::from(image.header().width), u32::from(image.header().height));
         // A header may claim anything; no mode of a camera is larger than the settings allow.
-        let options = DecoderOptions::default()
-            .jpeg_set_out_colorspace(ColorSpace::Luma)
-            .set_max_width(LARGEST.0)
-            .set_max_height(LARGEST.1);
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&file), options);
-        let luma = decoder.decode().ok()?;
-        Self::reduce(&luma, decoder.dimensions()?, 1)
+        if width > LARGEST.0 || height > LARGEST.1 {
+            return None;
+        }
+        let decoded = jpeg::decode(&image, Rect::whole(width, height), &[], Scale::Eighth).ok()?;
+        let plane = decoded.planes.into_iter().next()?;
+        let width = usize::try_from(plane.width).ok()?;
+        (!plane.samples.is_empty()).then_some(Self { width, luma: plane.samples })
+    }
+
+    /// The blocks that a region of the picture touches; none if it touches none.
+    fn part(&self, region: Rect) -> Option<Self> {
+        let block = |pixel: u32| usize::try_from(pixel).map(|pixel| pixel / BLOCK).ok();
+        let (left, top) = (block(region.left)?, block(region.top)?);
+        // Raw pictures are reduced to whole blocks: a part of one at the edge is left out.
+        let right = (block(region.right().checked_sub(1)?)? + 1).min(self.width);
+        let bottom = (block(region.bottom().checked_sub(1)?)? + 1).min(self.luma.len() / self.width.max(1));
+        if left >= right || top >= bottom {
+            return None;
+        }
+        let rows = self.luma.get(top * self.width..bottom * self.width)?.chunks(self.width.max(1));
+        let rows = rows.map(|row| row.get(left..right)).collect::<Option<Vec<_>>>()?;
+        Some(Self { width: right - left, luma: rows.concat() })
+    }
+
+    /// The mean brightness of all blocks.
+    pub(super) fn mean(&self) -> u8 {
+        let sum: usize = self.luma.iter().map(|&luma| usize::from(luma)).sum();
+        u8::try_from(sum / self.luma.len().max(1)).unwrap_or(u8::MAX)
     }
 
     /// Every fourth pixel of each block's even rows stands for it: enough for a mean, and quick.
@@ -123,11 +142,20 @@ mod tests {
             }
         }
         let (width, height, taken) = (320, 160, Stamp::from_millis(0));
-        Frame { sequence: 1, taken, format: PixelFormat::Grey, width, height, bytes, warming_up: false }
+        Frame {
+            sequence: 1,
+            taken,
+            format: PixelFormat::Grey,
+            width,
+            height,
+            full_range: true,
+            bytes,
+            warming_up: false,
+        }
     }
 
     fn small(brightness: u8, hand: usize) -> Small {
-        Small::of(&scene(brightness, hand)).unwrap()
+        Small::of(&scene(brightness, hand), None).unwrap()
     }
 
     #[test]
@@ -145,13 +173,30 @@ mod tests {
         let mut file = Vec::new();
         let encoder = jpeg_encoder::Encoder::new(&mut file, 95);
         encoder.encode(&grey.bytes, 320, 160, jpeg_encoder::ColorType::Luma).unwrap();
-        let expected = Small::of(&grey).unwrap();
+        let expected = Small::of(&grey, None).unwrap();
         let yuyv = Frame { format: PixelFormat::Yuyv, bytes: yuyv, ..scene(0, 0) };
-        assert_eq!(Small::of(&yuyv).unwrap(), expected);
+        assert_eq!(Small::of(&yuyv, None).unwrap(), expected);
         let jpeg = Frame { format: PixelFormat::Jpeg, bytes: file, ..scene(0, 0) };
-        assert_eq!(Small::of(&jpeg).unwrap().changed(&expected), 0);
-        assert_eq!(Small::of(&Frame { bytes: vec![0; 100], ..scene(0, 0) }), None);
-        assert_eq!(Small::of(&Frame { format: PixelFormat::Jpeg, bytes: vec![0; 100], ..scene(0, 0) }), None);
+        assert_eq!(Small::of(&jpeg, None).unwrap().changed(&expected), 0);
+        let broken = |format| Small::of(&Frame { format, bytes: vec![0; 100], ..scene(0, 0) }, None);
+        assert_eq!((broken(PixelFormat::Grey), broken(PixelFormat::Jpeg)), (None, None));
+        assert_eq!(expected.mean(), 100);
+    }
+
+    #[test]
+    fn what_happens_outside_the_region_does_not_count() {
+        let part = |hand, region| Small::of(&scene(100, hand), region).unwrap();
+        // The first forty blocks are the uppermost row.
+        let below = Some(Rect { left: 8, top: 8, width: 304, height: 100 });
+        assert_eq!(part(40, below).changed(&part(0, below)), 0);
+        assert!(part(41, None).changed(&part(0, None)) > 10);
+        let touching = Some(Rect { left: 8, top: 7, width: 304, height: 17 });
+        assert_eq!((part(0, touching).width, part(0, touching).luma.len()), (38, 3 * 38));
+        assert!(part(10, touching).changed(&part(0, touching)) > 10);
+        for (left, top, seen) in [(319, 159, true), (320, 159, false), (319, 160, false)] {
+            let region = Some(Rect { left, top, width: 100, height: 100 });
+            assert_eq!(Small::of(&scene(100, 0), region).is_some(), seen);
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl Driver for Synthetic {
                 format: PixelFormat::Jpeg,
                 width: self.width.into(),
                 height: self.height.into(),
+                full_range: true,
                 bytes,
                 warming_up: taken < warm_at,
             });

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::{Exit, Settings, runtime, say};
-use crate::camera;
-use crate::picture;
+use crate::camera::{self, Source};
+use crate::config::Config;
+use crate::picture::{self, Picture};
 use crate::stamp::Clock;
 
 /// Opening a camera, its first frames and its exposure take a few seconds at most.
@@ -25,38 +28,63 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let config = arguments.settings.read()?;
     crate::host::log();
+    if let Source::V4l2 { device } = &config.camera.source
+        && let Some(why) = camera::misfit(device)
+    {
+        return Err(Exit::bad_settings(why));
+    }
     let clock = Clock::system();
     let camera = camera::start(&config.camera, clock.clone()).map_err(Exit::failed)?;
-    let asked = clock.now();
-    let limit = LIMIT.max(config.camera.warm_up.saturating_mul(2));
-    let frame = runtime()?.block_on(async {
-        let wait = |limit| tokio::time::timeout(limit, camera.ring().first_after(asked));
-        match wait(THERE).await {
-            Err(_) if !matches!(camera.ring().state(), camera::State::Lost(_)) => {
-                wait(limit.saturating_sub(THERE)).await
-            }
-            soon => soon,
-        }
-    });
-    let frame = frame.map_err(|_| Exit::unavailable(format!("no picture: {}", camera.ring().why_none(0))))?;
-    let picture = picture::prepare(&frame, &config.picture).map_err(Exit::failed)?;
+    let picture = runtime()?.block_on(taken(&camera, &clock, &config))?;
     write(&arguments.output, &picture).map_err(|error| {
         Exit::failed(format!("{}: the picture cannot be written: {error}", arguments.output.display()))
     })?;
     say(format_args!(
-        "{}: {}x{}, {} bytes, mode {}{}",
+        "{}: {}x{}, {} bytes, mode {}{}{}",
         arguments.output.display(),
         picture.width(),
         picture.height(),
         picture.len(),
         picture.mode().name(),
+        picture.remark().map(|remark| format!(" ({remark})")).unwrap_or_default(),
         if config.camera.source.is_simulated() { ", SIMULATION" } else { "" }
     ));
     Ok(())
 }
 
+/// The first picture that can be made. A broken frame gives way to the next one.
+async fn taken(camera: &camera::Camera, clock: &Clock, config: &Config) -> Result<Picture, Exit> {
+    let asked = clock.now();
+    let limit = LIMIT.max(config.camera.warm_up.saturating_mul(2)) + config.camera.choice.longest();
+    let (ring, mut why) = (camera.ring(), None);
+    let mut after = asked;
+    let picture = async {
+        loop {
+            let frame = config.camera.choice.choose(ring, clock, after).await.frame;
+            match picture::prepare(&frame, &config.picture) {
+                Err(unfit) if !unfit.is_by_settings() => (after, why) = (frame.taken, Some(unfit)),
+                made => return made,
+            }
+        }
+    };
+    let made = {
+        let mut picture = std::pin::pin!(picture);
+        match timeout(THERE, &mut picture).await {
+            Err(_) if !matches!(ring.state(), camera::State::Lost(_)) => {
+                timeout(limit.saturating_sub(THERE), picture).await
+            }
+            soon => soon,
+        }
+    };
+    let none = || {
+        let why = why.map_or_else(|| ring.why_none(0).to_string(), |why| why.to_string());
+        Exit::unavailable(format!("no picture: {why}"))
+    };
+    made.map_err(|_| none())?.map_err(Exit::bad_settings)
+}
+
 /// Writes beside the file and renames, so that a reader never sees half a picture.
-fn write(path: &Path, picture: &picture::Picture) -> std::io::Result<()> {
+fn write(path: &Path, picture: &Picture) -> std::io::Result<()> {
     use std::io::Write;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");

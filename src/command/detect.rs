@@ -1,7 +1,10 @@
 //! `scalecam detect`: finds framing and protocol of an unknown scale, by listening first and by harmless requests.
 //!
 //! What is sent, and nothing else: `W CR`, ENQ, `SI CR LF`, `EOT STX 08 ETX`. (`Ehello` would be harmless too, but it
-//! leaves a Toledo in its echo mode and spoils the next line of the others; a Toledo answers the `W` of `W CR`.)
+//! leaves a Toledo in its echo mode and spoils the next line of the others; a Toledo answers the `W` of `W CR`.) `W CR`
+//! comes again behind `SI CR LF`, whose line feed makes it the question of an SMA scale.
+//!
+//! Not to be found by these: Magellan, Sartorius on demand, Ohaus, Adam, whose questions are orders elsewhere.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,13 +40,14 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_millis(300);
 /// After an answer; longer than an adapter holds bytes back.
 const QUIET: Duration = Duration::from_millis(80);
-/// An answer is asked for so many times before it is believed.
-const AGAIN: usize = 3;
+/// A scale that answers is asked so often, or until it is sure which one it is: the first answer may be a complaint
+/// about what was asked before.
+const AGAIN: usize = 5;
 /// The rates that scales leave the factory with, the usual first.
-const RATES: [u32; 4] = [9600, 4800, 2400, 19_200];
+const RATES: [u32; 5] = [9600, 4800, 2400, 19_200, 1200];
 const FRAMINGS: [Framing; 3] = [Framing::SevenEvenOne, Framing::SevenOddOne, Framing::EightNoneOne];
 /// Requests that change nothing on any scale, in the order in which they are tried.
-const HARMLESS: [&[u8]; 4] = [b"W\r", b"\x05", b"SI\r\n", b"\x04\x0208\x03"];
+const HARMLESS: [&[u8]; 5] = [b"W\r", b"\x05", b"SI\r\n", b"SI\r\nW\r", b"\x04\x0208\x03"];
 /// A file is not read further than this.
 const MOST_BYTES: u64 = 1024 * 1024;
 
@@ -104,22 +108,31 @@ struct Search<'a> {
     heard_anything: bool,
     acknowledged: bool,
     best: Option<Best>,
+    /// What the scale answered to.
+    request: Option<&'static [u8]>,
 }
 
 impl<'a> Search<'a> {
     fn new(port: &'a Path) -> Self {
         let clock = Clock::system();
         let end = clock.now() + SEARCH;
-        Self { port, clock, end, heard_anything: false, acknowledged: false, best: None }
+        Self { port, clock, end, heard_anything: false, acknowledged: false, best: None, request: None }
     }
 
     fn run(mut self) -> Result<Findings, Exit> {
         say("listening …");
+        if self.hands_reports() {
+            let heard = Ear::open_reports(self.port, self.clock.clone()).map_err(Exit::unavailable)?;
+            let heard = heard.listen(LISTEN, LISTEN).map_err(Exit::unavailable)?;
+            self.heard_anything = !heard.is_empty();
+            let guess = guess(&heard);
+            return Ok(findings(&guess, Some(self.port), None, heard.is_empty()));
+        }
         if self.listen(RATES[0], LISTEN)? {
             return Ok(self.found());
         }
         if self.heard_anything {
-            for baud in RATES.into_iter().skip(1).chain([1200, 38_400]) {
+            for baud in RATES.into_iter().skip(1).chain([38_400]) {
                 if self.listen(baud, LISTEN_AGAIN)? {
                     return Ok(self.found());
                 }
@@ -129,6 +142,7 @@ impl<'a> Search<'a> {
             for baud in RATES {
                 for framing in FRAMINGS {
                     if self.ask(Line { baud, framing })? {
+                        self.prefer_the_usual()?;
                         return Ok(self.found());
                     }
                 }
@@ -157,6 +171,9 @@ impl<'a> Search<'a> {
         }
         let ear = self.open(line)?;
         for request in HARMLESS {
+            if self.clock.now() >= self.end {
+                return Ok(false);
+            }
             let mut heard = Vec::new();
             for _ in 0..AGAIN {
                 ear.say(request).map_err(Exit::unavailable)?;
@@ -166,13 +183,44 @@ impl<'a> Search<'a> {
                     break;
                 }
                 heard.extend(answer);
+                if self.weigh_up(guess(&heard), line) {
+                    self.request = Some(request);
+                    return Ok(true);
+                }
             }
             self.heard_anything |= !heard.is_empty();
-            if self.weigh_up(guess(&heard), line) {
-                return Ok(true);
-            }
         }
         Ok(false)
+    }
+
+    /// Where nothing tells one framing from another (a pseudo-terminal, a USB scale without a line), the scale answers
+    /// under the family's usual settings as well, and those are named.
+    fn prefer_the_usual(&mut self) -> Result<(), Exit> {
+        let (Some(request), Some(best)) = (self.request, &self.best) else { return Ok(()) };
+        let Some(found) = best.guess.sure() else { return Ok(()) };
+        let (family, usual) = (found.family, found.family.line);
+        if best.line == usual || best.guess.parity.is_some() {
+            return Ok(());
+        }
+        let ear = self.open(usual)?;
+        let mut heard = Vec::new();
+        for _ in 0..AGAIN {
+            ear.say(request).map_err(Exit::unavailable)?;
+            heard.extend(ear.listen(ANSWER, QUIET).map_err(Exit::unavailable)?);
+            let guess = guess(&heard);
+            let same = guess.sure().is_some_and(|sure| sure.family == family) && guess.parity.is_none();
+            if same {
+                self.best = Some(Best { guess, line: usual });
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// A device that hands whole reports over has no line to try, and is only listened to.
+    fn hands_reports(&self) -> bool {
+        let node = std::fs::canonicalize(self.port).unwrap_or_else(|_| self.port.to_owned());
+        node.to_string_lossy().starts_with("/dev/hidraw")
     }
 
     /// Keeps the better guess; says whether it is sure.
@@ -245,7 +293,9 @@ fn remark(guess: &Guess, silent: bool) -> String {
         (Some(_), None) => "The readings below are what it says now.".to_owned(),
         (None, _) if silent => "silence: nothing was heard, neither by itself nor after harmless requests; check power \
                                 and cable (crossed or straight), the scale's interface menu, and the wrong parity, \
-                                which makes many scales deaf"
+                                which makes many scales deaf; a few scales also say nothing while the plate is empty, and a \
+                                few are not asked because their question is an order to others (magellan, sbi, ohaus, \
+                                adam): put something on the scale, or name one of these in the settings"
             .to_owned(),
         (None, Some(_)) => "bit 7 is parity (set framing to 7E1 or 7O1), but no protocol fits the characters".to_owned(),
         (None, None) if names.is_empty() => {

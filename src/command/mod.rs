@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod detect;
 mod devices;
+mod doctor;
 mod exit;
 mod outbox;
 mod practice;
@@ -52,6 +53,8 @@ enum Command {
     Devices(devices::Arguments),
     /// Find framing and protocol of an unknown scale: listens first, then sends harmless requests only.
     Detect(detect::Arguments),
+    /// Look at everything that a lane needs, one line each, with what to do.
+    Doctor(doctor::Arguments),
     /// Take one picture through the whole camera and picture path.
     Capture(capture::Arguments),
     /// Ask the running agent for one weighing now and print its outcome line.
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Detect(arguments) => detect::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Trigger(settings) => trigger::run(&settings),
         Command::Audit(arguments) => audit::run(&arguments),

@@ -12,6 +12,10 @@ use crate::practice::service::{
     Certificate, Fault, Options as ServiceOptions, Order, Received, Report, Service,
 };
 
+/// What lies on a practice USB scale, in grams, and how long.
+const ITEMS: [i32; 4] = [1_235, 180, 2_490, 740];
+const LIES: Duration = Duration::from_secs(3);
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -193,7 +197,32 @@ fn reported(report: &Report) -> String {
     .to_string()
 }
 
+/// A USB scale: reports through a named pipe.
+async fn reports(arguments: &ScaleArguments) -> Result<(), Exit> {
+    let Some(pipe) = &arguments.link else {
+        return Err(Exit::wrong_usage(
+            "a practice scale that speaks hid-pos needs --link PATH, where it makes its pipe",
+        ));
+    };
+    let scale = crate::practice::reports::ReportScale::start(pipe)
+        .map_err(|error| Exit::failed(format!("{}: {error}", pipe.display())))?;
+    say(format_args!("PRACTICE scale, hid-pos: {}; end it with Ctrl-C", pipe.display()));
+    let mut end = End::listen()?;
+    for grams in ITEMS.iter().cycle() {
+        scale.put(*grams);
+        give(&format!(r#"{{"practice":true,"event":"put","grams":{grams}}}"#))?;
+        tokio::select! { () = end.wait() => return Ok(()), () = tokio::time::sleep(LIES) => {} }
+        scale.take_away();
+        give(r#"{"practice":true,"event":"taken"}"#)?;
+        tokio::select! { () = end.wait() => return Ok(()), () = tokio::time::sleep(LIES) => {} }
+    }
+    Ok(())
+}
+
 async fn scale(arguments: &ScaleArguments) -> Result<(), Exit> {
+    if arguments.protocol == "hid-pos" {
+        return reports(arguments).await;
+    }
     let faults = arguments
         .faults
         .iter()

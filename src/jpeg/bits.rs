@@ -4,7 +4,9 @@
 const HELD: u32 = 32;
 
 /// Reads the bits of one run of entropy-coded data: up to its end, or to the next marker.
-#[derive(Clone, Debug)]
+///
+/// It is small and copied freely: loops work on a copy of their own, which stays in registers.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     data: &'a [u8],
     /// The next bits, the first at the top. Below `held` stand either zeros or bits that come anyway.
@@ -36,11 +38,12 @@ impl<'a> Reader<'a> {
                 return;
             }
         }
-        self.refill_bytewise();
+        *self = self.refilled_bytewise();
     }
 
     #[cold]
-    fn refill_bytewise(&mut self) {
+    #[inline(never)]
+    fn refilled_bytewise(mut self) -> Self {
         while self.held <= 56 {
             let byte = match *self.data {
                 [0xFF, 0, ref rest @ ..] => {
@@ -59,6 +62,7 @@ impl<'a> Reader<'a> {
             self.bits |= u64::from(byte) << (56 - self.held);
             self.held += 8;
         }
+        self
     }
 
     /// The next bits, the first at the top: 32 at the least after a refill.
@@ -83,12 +87,12 @@ impl<'a> Reader<'a> {
     /// then the data from the next marker on.
     ///
     /// Some encoders fill up with zero bytes before the marker, so these are left out.
-    pub(super) fn finish(mut self) -> Option<&'a [u8]> {
-        self.refill_bytewise();
-        let left = self.held.checked_sub(self.invented)?;
-        let zeros = left < 8 || self.bits << (left % 8) == 0;
-        let rest = self.data.iter().position(|&byte| byte != 0).unwrap_or(self.data.len());
-        let rest = self.data.get(rest..)?;
+    pub(super) fn finish(self) -> Option<&'a [u8]> {
+        let Self { data, bits, held, invented } = self.refilled_bytewise();
+        let left = held.checked_sub(invented)?;
+        let zeros = left < 8 || bits << (left % 8) == 0;
+        let rest = data.iter().position(|&byte| byte != 0).unwrap_or(data.len());
+        let rest = data.get(rest..)?;
         (zeros && (rest.is_empty() || rest.starts_with(&[0xFF]))).then_some(rest)
     }
 }

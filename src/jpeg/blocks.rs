@@ -5,7 +5,7 @@
 
 use super::bits::{Reader, Writer};
 use super::decode::Slot;
-use super::huffman::{END_OF_BLOCK, Entry, Lookup};
+use super::huffman::{END_OF_BLOCK, Entry, Lookup, value};
 use super::idct::Block;
 
 /// Coefficients of a block.
@@ -21,16 +21,7 @@ pub(super) fn dc_difference(reader: &mut Reader<'_>, table: &Lookup) -> Option<i
     }
     let value = value(reader.ahead() << entry.code, entry.size);
     reader.skip(entry.total.into());
-    Some(value)
-}
-
-/// The signed value that the first `size` bits stand for (T.81, F.2.2.1, EXTEND).
-#[inline]
-fn value(ahead: u64, size: u8) -> i32 {
-    let bits = i32::try_from((ahead >> 1) >> (63 - size)).unwrap_or_default();
-    // A leading zero means a negative value, counted from the lowest of its size.
-    let lowest = if ahead >> 63 == 0 { 1 - (1 << size) } else { 0 };
-    if size == 0 { 0 } else { bits + lowest }
+    Some(value.into())
 }
 
 /// Passes over a block's AC coefficients; nothing if they are not coded as any block's can be.
@@ -58,11 +49,13 @@ pub(super) fn read_ac(
     block: &mut Block,
 ) -> Option<()> {
     each_ac(reader, table, |ahead, entry, behind| {
-        if entry.size > 0 {
-            let slot = slots.get(behind.checked_sub(1)?)?;
-            let value = i16::try_from(value(ahead << entry.code, entry.size)).unwrap_or_default();
-            *block.get_mut(usize::from(slot.place))? = f32::from(value) * slot.step;
-        }
+        let value = match entry.value {
+            0 if entry.size == 0 => return Some(()),
+            0 => value(ahead << entry.code, entry.size),
+            value => value,
+        };
+        let slot = slots.get(behind.checked_sub(1)?)?;
+        *block.get_mut(usize::from(slot.place))? = f32::from(value) * slot.step;
         Some(())
     })
 }
@@ -74,17 +67,19 @@ fn each_ac(
     table: &Lookup,
     mut coded: impl FnMut(u64, Entry, usize) -> Option<()>,
 ) -> Option<()> {
+    let mut own = *reader;
     let mut place = 1;
     while place < COEFFICIENTS {
-        reader.refill();
-        let (ahead, entry) = (reader.ahead(), table.entry(reader.ahead()));
+        own.refill();
+        let (ahead, entry) = (own.ahead(), table.entry(own.ahead()));
         if entry.total == 0 {
             return None;
         }
         place += usize::from(entry.advance);
-        reader.skip(entry.total.into());
+        own.skip(entry.total.into());
         coded(ahead, entry, place)?;
     }
+    *reader = own;
     (place == COEFFICIENTS || place > usize::from(END_OF_BLOCK)).then_some(())
 }
 
@@ -113,7 +108,7 @@ mod tests {
         for difference in -2047..=2047 {
             let (_, bits, size) = category(difference);
             let ahead = if size == 0 { 0x8000_0000_0000_0001 } else { bits << (64 - size) };
-            assert_eq!(value(ahead, u8::try_from(size).unwrap()), difference);
+            assert_eq!(i32::from(value(ahead, u8::try_from(size).unwrap())), difference);
         }
     }
 }

@@ -113,7 +113,7 @@ impl<'a> Course<'a> {
 
     /// Goes on behind a restart marker; nothing if the data before it are not exactly those of its units.
     fn restart(&mut self) -> Option<()> {
-        let rest = self.reader.clone().finish()?;
+        let rest = self.reader.finish()?;
         // The walk has been here before: this is the restart marker whose turn it is.
         let filling = rest.iter().take_while(|&&byte| byte == 0xFF).count();
         self.reader = Reader::new(rest.get(filling + 1..)?);

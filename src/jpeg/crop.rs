@@ -3,10 +3,10 @@
 use super::bits::{Reader, Writer};
 use super::blocks::{category, copy_ac, skip_ac};
 use super::course::{Fate, Selection, Track, Unit, Visitor, lead};
-use super::huffman::{Class, Table, next_table};
+use super::huffman::{Class, Table, standard};
 use super::scan::{Channel, Closed, Scan, Unusual};
 use super::segments::{append, marker};
-use super::{EOI, Image, Rect, SOI, STANDARD_TABLES};
+use super::{EOI, Image, Rect, SOI};
 
 /// A part of a picture as a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,8 @@ impl Outgoing {
         let codes =
             |table: &Table| [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map(|category| table.code(category));
         // A table made for this very picture may lack the categories that differences have at the new edges.
-        let dc = if codes(&dc).iter().all(Option::is_some) { dc } else { standard_dc(channel.dc)? };
+        let dc =
+            if codes(&dc).iter().all(Option::is_some) { dc } else { standard(Class::Dc, channel.dc.min(1))? };
         let track = Track::new(scan, channel)?;
         Some(Self { track, dc, ac, dc_codes: codes(&dc), end_of_block: ac.code(0), last: 0 })
     }
@@ -166,18 +167,6 @@ fn on_units(scan: &Scan<'_>, area: Rect) -> Rect {
         top: nearest(area.top, down, area.height, picture.height),
         ..area
     }
-}
-
-/// The standard DC table of a slot; slots beyond the first stand for chrominance.
-fn standard_dc(slot: u8) -> Option<Table> {
-    let wanted = slot.min(1);
-    let mut payload = STANDARD_TABLES.get(4..)?;
-    while let Some((class, slot, table)) = next_table(&mut payload) {
-        if class == Class::Dc && slot == wanted {
-            return Some(table);
-        }
-    }
-    None
 }
 
 /// Everything up to the entropy-coded data.

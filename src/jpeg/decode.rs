@@ -61,7 +61,7 @@ impl Incoming {
         let mut slots = [Slot { step: 0.0, place: LEFT_OUT }; 64];
         for ((slot, step), (row, column)) in slots.iter_mut().zip(steps).zip(zigzag()) {
             let size = u8::try_from(scale.block()).ok()?;
-            let place = if row < size && column < size { row * size + column } else { LEFT_OUT };
+            let place = if row < size && column < size { column * size + row } else { LEFT_OUT };
             *slot = Slot { step: f32::from(step), place };
         }
         let (across, down) = (channel.across * scale.block(), channel.down * scale.block());
@@ -78,6 +78,11 @@ impl Incoming {
         let dc = i16::try_from(self.track.dc(reader)?).ok()?;
         let [mean, ..] = &mut block;
         *mean = f32::from(dc) * first.step + 1024.0;
+        if scale == Scale::Eighth {
+            skip_ac(reader, &self.track.ac)?;
+            put(&mut self.plane, column, row, idct::eighth(&block));
+            return Some(());
+        }
         read_ac(reader, &self.track.ac, &self.slots, &mut block)?;
         match scale {
             Scale::Full => put(&mut self.plane, column, row, idct::full(&block)),
@@ -90,7 +95,7 @@ impl Incoming {
 }
 
 /// The place of each coefficient in the zigzag (T.81, figure A.6): row and column.
-fn zigzag() -> impl Iterator<Item = (u8, u8)> {
+pub(super) fn zigzag() -> impl Iterator<Item = (u8, u8)> {
     (0..15_u8).flat_map(|diagonal| {
         let (from, to) = (diagonal.saturating_sub(7), diagonal.min(7));
         (from..=to).map(move |step| {
@@ -103,12 +108,13 @@ fn zigzag() -> impl Iterator<Item = (u8, u8)> {
 
 #[inline]
 fn put<const N: usize>(plane: &mut Plane, column: u32, row: u32, samples: [[u8; N]; N]) {
-    let (start, width) = (length(column) * N, length(plane.width));
-    let rows = plane.samples.chunks_exact_mut(width.max(1)).skip(length(row) * N);
-    for (row, samples) in rows.zip(samples) {
-        if let Some(place) = row.get_mut(start..start + N) {
+    let width = length(plane.width);
+    let mut start = length(row) * N * width + length(column) * N;
+    for samples in samples {
+        if let Some(place) = plane.samples.get_mut(start..start + N) {
             place.copy_from_slice(&samples);
         }
+        start += width;
     }
 }
 

@@ -62,6 +62,17 @@ impl Header {
         }
     }
 
+    /// The header of a picture of 8 bits with at most four components.
+    pub(super) fn new(coding: Coding, (width, height): (u16, u16), components: &[Component]) -> Self {
+        let mut all = [Component::default(); 4];
+        let mut count = 0;
+        for (place, component) in all.iter_mut().zip(components) {
+            *place = *component;
+            count += 1;
+        }
+        Self { width, height, coding, precision: 8, all, count }
+    }
+
     pub(super) fn read(coding: Coding, payload: &[u8]) -> Option<Self> {
         let (&[precision, h1, h0, w1, w0, count], specifications) = payload.split_first_chunk()?;
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));

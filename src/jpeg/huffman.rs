@@ -1,5 +1,7 @@
 //! Huffman tables: as the file brings them, for reading, and for writing.
 
+use super::STANDARD_TABLES;
+
 /// A table as a DHT segment brings it (T.81, B.2.4.2).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table {
@@ -32,6 +34,17 @@ pub(super) fn next_table(payload: &mut &[u8]) -> Option<(Class, u8, Table)> {
     (slot < 4 && table.has_room()).then_some((class, slot, table))
 }
 
+/// One of the standard tables: slot 0 is for luminance, slot 1 for chrominance.
+pub(super) fn standard(wanted: Class, slot: u8) -> Option<Table> {
+    let mut payload = STANDARD_TABLES.get(4..)?;
+    while let Some((class, found, table)) = next_table(&mut payload) {
+        if (class, found) == (wanted, slot) {
+            return Some(table);
+        }
+    }
+    None
+}
+
 impl Table {
     /// The symbols in the order of their codes.
     pub(super) fn symbols(&self) -> &[u8] {
@@ -61,6 +74,18 @@ impl Table {
         })
     }
 
+    /// The codes and their lengths, by symbol; a length of zero where there is none.
+    pub(super) fn codes_by_symbol(&self) -> [(u16, u8); 256] {
+        let mut codes = [(0, 0); 256];
+        for (code, length, symbol) in self.codes() {
+            if let Some(place) = codes.get_mut(usize::from(symbol)) {
+                let code = u16::try_from(code >> (16 - length)).unwrap_or_default();
+                *place = (code, u8::try_from(length).unwrap_or_default());
+            }
+        }
+        codes
+    }
+
     /// The code of a symbol, and its length.
     pub(super) fn code(&self, symbol: u8) -> Option<(u16, u32)> {
         let (code, length, _) = self.codes().find(|&(_, _, found)| found == symbol)?;
@@ -76,6 +101,7 @@ const LOOKED_UP: u32 = 10;
 /// For AC the `advance` is how many coefficients it accounts for: the run of zeros and the one behind it;
 /// [`END_OF_BLOCK`] for the end of the block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(align(8))]
 pub(super) struct Entry {
     /// Bits of the code and of the value behind it; zero for no entry.
     pub(super) total: u8,
@@ -85,6 +111,8 @@ pub(super) struct Entry {
     pub(super) size: u8,
     /// Coefficients accounted for.
     pub(super) advance: u8,
+    /// The value, where its bits were looked up with the code; zero if they still have to be read.
+    pub(super) value: i16,
 }
 
 /// More coefficients than a block has, and more than a run can reach over its end.
@@ -101,8 +129,18 @@ impl Entry {
             Class::Ac if symbol == 0xF0 || (1..=10).contains(&size) => run + 1,
             Class::Dc | Class::Ac => return None,
         };
-        Some(Self { total: code + size, code, size, advance })
+        Some(Self { total: code + size, code, size, advance, value: 0 })
     }
+}
+
+/// The signed value that the first `size` bits stand for (T.81, F.2.2.1, EXTEND); no size is more than 11.
+#[inline]
+pub(super) fn value(ahead: u64, size: u8) -> i16 {
+    let [.., b1, b0] = ((ahead >> 1) >> (63 - size)).to_be_bytes();
+    // A leading zero means a negative value, counted from the lowest of its size. Signs are as good as random, so
+    // there is no branch here for the processor to guess wrong.
+    let [.., negative] = (!ahead >> 63).to_be_bytes();
+    i16::from_be_bytes([b1, b0]) - i16::from(negative) * ((1 << size) - 1)
 }
 
 /// A table for reading.
@@ -128,7 +166,12 @@ impl Lookup {
             }
             let first = usize::try_from(code >> (16 - LOOKED_UP)).unwrap_or(usize::MAX);
             let entries = short.get_mut(first..first.saturating_add(1 << (LOOKED_UP - length)));
-            entries.unwrap_or_default().fill(entry);
+            for (behind, place) in (0_u64..).zip(entries.unwrap_or_default()) {
+                let behind = behind.checked_shl(64 - LOOKED_UP + length).unwrap_or_default();
+                let value = value(behind, entry.size);
+                let known = u32::from(entry.total) <= LOOKED_UP;
+                *place = Entry { value: if known { value } else { 0 }, ..entry };
+            }
         }
         Self { short, long, long_from }
     }
@@ -156,7 +199,6 @@ impl Lookup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::STANDARD_TABLES;
 
     fn tables(mut payload: &[u8]) -> Option<Vec<(Class, u8, Table)>> {
         let mut found = Vec::new();
@@ -166,13 +208,13 @@ mod tests {
         Some(found)
     }
 
-    fn standard() -> Vec<(Class, u8, Table)> {
+    fn all_standard() -> Vec<(Class, u8, Table)> {
         tables(&STANDARD_TABLES[4..]).unwrap()
     }
 
     #[test]
     fn every_code_of_the_standard_tables_is_found_again() {
-        let tables = standard();
+        let tables = all_standard();
         assert_eq!(tables.len(), 4);
         for (class, _, table) in tables {
             let lookup = Lookup::new(class, &table);
@@ -192,7 +234,7 @@ mod tests {
 
     #[test]
     fn codes_by_the_standards_own_table() {
-        let tables = standard();
+        let tables = all_standard();
         let code = |place: usize, symbol| tables[place].2.code(symbol).unwrap();
         // T.81 tables K.3 and K.5: the codes of category 0 and 11, of the end of a block, of F/A.
         assert_eq!(code(0, 0), (0b00, 2));
@@ -222,5 +264,12 @@ mod tests {
         let lookup = Lookup::new(class, &table);
         let totals = [0_u64, 1, 2, 3, 4].map(|code| lookup.entry(code << 61).total);
         assert_eq!(totals, [0, 0, 4, 3, 0]);
+        // Nor are they taken for one of the longer codes.
+        counts[2] = 1;
+        counts[11] = 1;
+        let segment = [&[0x10][..], &counts, &[0x10, 0x01]].concat();
+        let (class, _, table) = tables(&segment).unwrap().remove(0);
+        let lookup = Lookup::new(class, &table);
+        assert_eq!([0, 1 << 61].map(|ahead| lookup.entry(ahead).total), [0, 13]);
     }
 }

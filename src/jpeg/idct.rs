@@ -3,15 +3,11 @@
 //! The reduced sizes take a block's lowest frequencies only and transform them as a smaller block: that leaves
 //! out what the smaller picture could not show, and costs less than transforming everything and resizing.
 //!
-//! Everything is done on whole rows of numbers at once, which compilers turn into vector instructions on
-//! every target; single precision is exact to well below half a step of a sample.
+//! Single precision is exact to well below half a step of a sample.
 
-#![expect(
-    clippy::inline_always,
-    reason = "rows of numbers must stay in registers: a call for each addition took 12 times as long"
-)]
+use wide::{bytemuck, f32x4};
 
-use std::ops::{Add, Mul, Sub};
+use super::lanes::{eight_samples, four_samples, rounded, samples, transposed};
 
 /// How much smaller the samples come out than the picture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,148 +46,67 @@ impl Scale {
     }
 }
 
-/// The coefficients of a block, dequantised, row by row without gaps: as many a row as the scale has samples.
-/// Behind them is room for those that the scale leaves out.
+/// The coefficients of a block, dequantised, column by column without gaps: as many a column as the scale has
+/// samples. Behind them is room for those that the scale leaves out.
+///
+/// By columns, because the transform turns a block over once.
 pub(super) type Block = [f32; 80];
 
 /// Where in a [`Block`] the coefficients go that are left out.
 pub(super) const LEFT_OUT: u8 = 64;
 
-/// `cos(k π / 16) / 2`: the numbers of which the transforms are made (T.81, A.3.3).
-const C1: f32 = 0.490_392_63;
-const C2: f32 = 0.461_939_78;
-const C3: f32 = 0.415_734_8;
-const C4: f32 = 0.353_553_4;
-const C5: f32 = 0.277_785_12;
-const C6: f32 = 0.191_341_71;
-const C7: f32 = 0.097_545_16;
-
-/// Numbers that are added and multiplied side by side.
-#[derive(Clone, Copy)]
-struct Lanes<const N: usize>([f32; N]);
-
-impl<const N: usize> Add for Lanes<N> {
-    type Output = Self;
-
-    #[inline(always)]
-    fn add(mut self, other: Self) -> Self {
-        for (sum, other) in self.0.iter_mut().zip(&other.0) {
-            *sum += other;
-        }
-        self
-    }
-}
-
-impl<const N: usize> Sub for Lanes<N> {
-    type Output = Self;
-
-    #[inline(always)]
-    fn sub(mut self, other: Self) -> Self {
-        for (difference, other) in self.0.iter_mut().zip(&other.0) {
-            *difference -= other;
-        }
-        self
-    }
-}
-
-impl<const N: usize> Mul<f32> for Lanes<N> {
-    type Output = Self;
-
-    #[inline(always)]
-    fn mul(mut self, factor: f32) -> Self {
-        for product in &mut self.0 {
-            *product *= factor;
-        }
-        self
-    }
-}
-
-impl<const N: usize> Lanes<N> {
-    #[inline(always)]
-    fn reversed(mut self) -> Self {
-        self.0.reverse();
-        self
-    }
-
-    /// The samples: rounded, and kept between 0 and 255.
-    #[inline(always)]
-    fn samples(self) -> [u8; N] {
-        // Behind 2^23 single precision counts in ones, so the lowest byte is the rounded value.
-        self.0.map(|value| {
-            let [sample, ..] = (value.clamp(0.0, 255.0) + 8_388_608.0).to_bits().to_le_bytes();
-            sample
-        })
-    }
-}
-
-/// Four rows from four: the one-dimensional transform of a block of four, and the even half of one of eight.
-#[inline(always)]
-fn four<const N: usize>([r0, r1, r2, r3]: [Lanes<N>; 4]) -> [Lanes<N>; 4] {
-    let (sum, difference) = ((r0 + r2) * C4, (r0 - r2) * C4);
-    let (outer, inner) = (r1 * C2 + r3 * C6, r1 * C6 - r3 * C2);
-    [sum + outer, difference + inner, difference - inner, sum - outer]
-}
-
-/// The odd half of a transform of eight.
-#[inline(always)]
-fn odd<const N: usize>([r1, r3, r5, r7]: [Lanes<N>; 4]) -> [Lanes<N>; 4] {
-    [
-        r1 * C1 + r3 * C3 + r5 * C5 + r7 * C7,
-        r1 * C3 - r3 * C7 - r5 * C1 - r7 * C5,
-        r1 * C5 - r3 * C1 + r5 * C7 + r7 * C3,
-        r1 * C7 - r3 * C5 + r5 * C3 - r7 * C1,
-    ]
-}
-
 /// The samples of a block in full size.
 #[inline]
 pub(super) fn full(block: &Block) -> [[u8; 8]; 8] {
-    let &[r0, r1, r2, r3, r4, r5, r6, r7, ..] = block.as_chunks::<8>().0 else { return [[128; 8]; 8] };
-    let [e0, e1, e2, e3] = four([Lanes(r0), Lanes(r2), Lanes(r4), Lanes(r6)]);
-    let [o0, o1, o2, o3] = odd([Lanes(r1), Lanes(r3), Lanes(r5), Lanes(r7)]);
-    let rows = [e0 + o0, e1 + o1, e2 + o2, e3 + o3, e3 - o3, e2 - o2, e1 - o1, e0 - o0];
-    // Along the rows each coefficient adds its wave; the second half mirrors the first.
-    rows.map(|Lanes([x0, x1, x2, x3, x4, x5, x6, x7])| {
-        let even = Lanes([C4, C4, C4, C4]) * x0
-            + Lanes([C2, C6, -C6, -C2]) * x2
-            + Lanes([C4, -C4, -C4, C4]) * x4
-            + Lanes([C6, -C2, C2, -C6]) * x6;
-        let odd = Lanes([C1, C3, C5, C7]) * x1
-            + Lanes([C3, -C7, -C1, -C5]) * x3
-            + Lanes([C5, -C1, C7, C3]) * x5
-            + Lanes([C7, -C5, C3, -C1]) * x7;
-        let ([s0, s1, s2, s3], [s4, s5, s6, s7]) =
-            ((even + odd).samples(), (even - odd).reversed().samples());
-        [s0, s1, s2, s3, s4, s5, s6, s7]
-    })
+    let (quarters, _) = block.as_chunks::<4>();
+    let half = |first: usize| {
+        let mut half = [f32x4::ZERO; 8];
+        for (column, quarter) in half.iter_mut().zip(quarters.iter().skip(first).step_by(2)) {
+            *column = f32x4::from(*quarter);
+        }
+        eight_samples(half)
+    };
+    let [left, right] = transposed([half(0), half(1)]);
+    let (left, right) = (eight_samples(left), eight_samples(right));
+    let mut rows = [[0; 16]; 4];
+    let (left, right) = (left.as_chunks::<2>().0, right.as_chunks::<2>().0);
+    for (two, ([l0, l1], [r0, r1])) in rows.iter_mut().zip(left.iter().zip(right)) {
+        *two = samples(rounded(*l0, *r0), rounded(*l1, *r1));
+    }
+    bytemuck::cast(rows)
 }
 
 /// The samples of a block in half size.
 #[inline]
 pub(super) fn half(block: &Block) -> [[u8; 4]; 4] {
-    let &[r0, r1, r2, r3, ..] = block.as_chunks::<4>().0 else { return [[128; 4]; 4] };
-    four([Lanes(r0), Lanes(r1), Lanes(r2), Lanes(r3)]).map(|Lanes([x0, x1, x2, x3])| {
-        let row = Lanes([C4, C4, C4, C4]) * x0
-            + Lanes([C2, C6, -C6, -C2]) * x1
-            + Lanes([C4, -C4, -C4, C4]) * x2
-            + Lanes([C6, -C2, C2, -C6]) * x3;
-        row.samples()
-    })
+    let &[c0, c1, c2, c3, ..] = block.as_chunks::<4>().0 else { return [[128; 4]; 4] };
+    let columns = four_samples([c0, c1, c2, c3].map(f32x4::from));
+    let [r0, r1, r2, r3] = four_samples(f32x4::transpose(columns));
+    bytemuck::cast(samples(rounded(r0, r1), rounded(r2, r3)))
 }
 
 /// The samples of a block in a quarter of the size.
 #[inline]
 pub(super) fn quarter(block: &Block) -> [[u8; 2]; 2] {
-    let &[x0, x1, y0, y1, ..] = block;
-    let row = |first: f32, second: f32| Lanes([first + second, first - second]) * (C4 * C4);
-    [row(x0 + y0, x1 + y1).samples(), row(x0 - y0, x1 - y1).samples()]
+    let &[mean, down, across, both, ..] = block;
+    let (left, right) = ([mean + across, down + both], [mean - across, down - both]);
+    let sample = |[mean, down]: [f32; 2], sign: f32| sample(mean + sign * down);
+    [[sample(left, 1.0), sample(right, 1.0)], [sample(left, -1.0), sample(right, -1.0)]]
 }
 
 /// The mean of a block.
 #[inline]
 pub(super) fn eighth(block: &Block) -> [[u8; 1]; 1] {
     let &[mean, ..] = block;
-    [Lanes([mean * (C4 * C4)]).samples()]
+    [[sample(mean)]]
+}
+
+/// A sample that is eight times as large, rounded and kept between 0 and 255.
+#[inline]
+fn sample(eightfold: f32) -> u8 {
+    // Behind 2^23 single precision counts in ones, so the lowest byte is the rounded value.
+    let [sample, ..] = ((eightfold / 8.0).clamp(0.0, 255.0) + 8_388_608.0).to_bits().to_le_bytes();
+    sample
 }
 
 #[cfg(test)]
@@ -209,7 +124,7 @@ mod tests {
         let sample = |(y, x)| {
             let weighted = places()
                 .zip(block)
-                .map(|((v, u), &coefficient)| f64::from(coefficient) * wave(v, y) * wave(u, x));
+                .map(|((u, v), &coefficient)| f64::from(coefficient) * wave(v, y) * wave(u, x));
             weighted.sum::<f64>().clamp(0.0, 255.0)
         };
         places().map(sample).collect()

@@ -11,9 +11,9 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::{Begun, ScaleState, Shop, Status, weigh};
-use crate::outcome::{Failed, Outcome, Trigger};
+use crate::outcome::{Barcode, Failed, Outcome, Trigger};
 use crate::pulse::Pulse;
-use crate::scale::{self, Frame, Reading, Stability, dialogue};
+use crate::scale::{self, Answer, Frame, Reading, Stability, dialogue};
 use crate::serial::Event;
 use crate::stability::{Detector, Load, Phase, Settled};
 use crate::stamp::Stamp;
@@ -186,6 +186,15 @@ impl Lane {
         }
     }
 
+    /// An answer without a reading says nothing of the load; a bar code on the same wire is passed on.
+    fn answered(&self, answer: Answer, at: Stamp) {
+        let Some(message) = answer.detail.filter(|_| answer.word == "barcode") else { return };
+        let at = self.shop.clock.utc_at(at);
+        let barcode = Barcode { device_id: self.shop.device_id.clone(), message, at };
+        info!(barcode = %barcode.message, "a bar code on the scale's wire");
+        self.shop.sinks.scanned(&Arc::new(barcode));
+    }
+
     fn frame(&mut self, frame: Frame, at: Stamp) {
         if self.heard.receiver_count() > 0 {
             // Whoever looked on may be gone by now.
@@ -201,7 +210,7 @@ impl Lane {
                     self.scale_is(ScaleState::Unreadable(why.to_string()));
                 }
             }
-            scale::Heard::Answer(_) => {}
+            scale::Heard::Answer(answer) => self.answered(answer, at),
         }
     }
 

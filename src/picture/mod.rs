@@ -174,9 +174,28 @@ pub enum Unfit {
     /// The frame is whole, but cannot be decoded.
     #[error("the frame cannot be decoded: {0}")]
     NotDecodable(String),
+    /// The picture cannot be resized.
+    #[error("the picture cannot be resized: {0}")]
+    NotResizable(String),
     /// The picture cannot be coded.
-    #[error("the picture cannot be coded: {0}")]
-    NotCodable(String),
+    #[error(transparent)]
+    NotCodable(#[from] jpeg::Uncodable),
+}
+
+impl Unfit {
+    /// Whether the settings do not fit the camera's picture, so that no other frame will do either.
+    #[must_use]
+    pub const fn is_by_settings(&self) -> bool {
+        match self {
+            Self::Outside { .. } | Self::AllMasked { .. } => true,
+            Self::Damaged(_)
+            | Self::TooLarge { .. }
+            | Self::Length { .. }
+            | Self::NotDecodable(_)
+            | Self::NotResizable(_)
+            | Self::NotCodable(_) => false,
+        }
+    }
 }
 
 /// The largest picture where no mode was negotiated: 8K UHD, the largest that cameras offer.

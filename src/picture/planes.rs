@@ -3,10 +3,9 @@
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use jpeg_encoder::{Encoder, ImageBuffer, JpegColorType, SamplingFactor};
 
 use super::{Quality, Unfit};
-use crate::jpeg::{Plane, Rect, length};
+use crate::jpeg::{self, Plane, Rect, length};
 
 /// A decoded part of a picture in full range (0 to 255) YCbCr; without chrominance it is grey.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +39,7 @@ impl Planes {
         height: u32,
         resizer: &mut Resizer,
     ) -> Result<Plane, Unfit> {
-        let refused = |error: &dyn std::fmt::Display| Unfit::NotCodable(error.to_string());
+        let refused = |error: &dyn std::fmt::Display| Unfit::NotResizable(error.to_string());
         let (across, down) = self.samples_per_pixel(plane);
         let left = f64::from(part.left.saturating_sub(self.area.left)) * across;
         let top = f64::from(part.top.saturating_sub(self.area.top)) * down;
@@ -85,57 +84,12 @@ impl Planes {
         }
     }
 
-    /// The picture as a JPEG file, chrominance at half size both ways.
+    /// The picture as a JPEG file.
     pub(super) fn coded(&self, quality: Quality) -> Result<Vec<u8>, Unfit> {
-        code(self, quality, SamplingFactor::F_2_2)
+        let planes: Vec<&Plane> = std::iter::once(&self.luma).chain(self.chroma.iter().flatten()).collect();
+        Ok(jpeg::encode(&planes, quality.percent())?)
     }
 }
 
 /// Middle grey in luminance, no colour in chrominance.
-pub(super) const MIDDLE: u8 = 128;
-
-/// Codes a picture that is handed over row by row.
-pub(super) fn code(
-    image: impl ImageBuffer,
-    quality: Quality,
-    factor: SamplingFactor,
-) -> Result<Vec<u8>, Unfit> {
-    // Half a byte a pixel holds nearly every picture at quality 90; larger ones grow.
-    let room = usize::from(image.width()) * usize::from(image.height()) / 2;
-    let mut file = Vec::with_capacity(room);
-    let mut encoder = Encoder::new(&mut file, quality.percent());
-    encoder.set_sampling_factor(factor);
-    encoder.encode_image(image).map_err(|error| Unfit::NotCodable(error.to_string()))?;
-    Ok(file)
-}
-
-impl ImageBuffer for &Planes {
-    fn get_jpeg_color_type(&self) -> JpegColorType {
-        if self.chroma.is_some() { JpegColorType::Ycbcr } else { JpegColorType::Luma }
-    }
-
-    fn width(&self) -> u16 {
-        u16::try_from(self.luma.width).unwrap_or(0)
-    }
-
-    fn height(&self) -> u16 {
-        u16::try_from(self.luma.height).unwrap_or(0)
-    }
-
-    fn fill_buffers(&self, y: u16, buffers: &mut [Vec<u8>; 4]) {
-        let y = u32::from(y);
-        let [luma, chroma @ .., _] = buffers;
-        luma.extend_from_slice(self.luma.row(y));
-        for (plane, buffer) in self.chroma.iter().flatten().zip(chroma) {
-            // The encoder wants a sample for every pixel and takes the first of each four again.
-            let end = buffer.len() + length(self.luma.width);
-            let row = plane.row(if plane.height == self.luma.height { y } else { y / 2 });
-            if plane.width == self.luma.width {
-                buffer.extend_from_slice(row);
-            } else {
-                buffer.extend(row.iter().flat_map(|&sample| [sample; 2]));
-            }
-            buffer.resize(end, row.last().copied().unwrap_or(MIDDLE));
-        }
-    }
-}
+const MIDDLE: u8 = 128;

@@ -41,14 +41,14 @@ pub const SMALLER_STEPS: u8 = 4;
 impl Settings {
     /// The settings of a file that says nothing about pictures.
     pub const DEFAULT: Self = Self {
-        mode: Mode::Pass,
+        mode: Mode::Crop,
         aspect: Aspect { across: 5, down: 3 },
         width: Width(600),
         quality: Quality(90),
         region: None,
         masks: Masks::NONE,
         verify: false,
-        raw_range: RawRange::Limited,
+        raw_range: RawRange::Driver,
     };
 
     /// The same, `steps` smaller, for a service that takes no such pictures: "fit" first, then fewer pixels and a
@@ -133,10 +133,11 @@ impl Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RawRange {
-    /// Luminance from 16 to 235, chrominance from 16 to 240 (ITU-R BT.601): what V4L2 assumes of YCbCr formats
-    /// unless the driver says otherwise.
+    /// What the driver says of each frame.
+    Driver,
+    /// Luminance from 16 to 235, chrominance from 16 to 240 (ITU-R BT.601), whatever the driver says.
     Limited,
-    /// All from 0 to 255.
+    /// All from 0 to 255, whatever the driver says.
     Full,
 }
 
@@ -290,7 +291,7 @@ mod tests {
             ("width = 15", "15 is not a width: expected 16 to 4096 pixels"),
             ("width = 4097", "4097 is not a width: expected 16 to 4096 pixels"),
             ("mode = \"stretch\"", "unknown variant `stretch`, expected one of `pass`, `crop`, `fit`"),
-            ("raw_range = \"tv\"", "unknown variant `tv`, expected `limited` or `full`"),
+            ("raw_range = \"tv\"", "unknown variant `tv`, expected one of `driver`, `limited`, `full`"),
         ] {
             assert_eq!(read(text).unwrap_err(), message);
         }

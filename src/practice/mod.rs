@@ -2,5 +2,6 @@
 //!
 //! They are real parts of the program, chosen by name, and mark everything they say as practice.
 
+pub mod reports;
 pub mod scale;
 pub mod service;

@@ -11,6 +11,9 @@ pub const SURE: u8 = 80;
 /// Readings shown as an example.
 const SAMPLE: usize = 5;
 
+/// An answer of this many bytes is a record; `ES CR LF` and the like are words of several languages.
+const RECORD: usize = 7;
+
 /// What one reading, two, three and more of them are worth at most, in percent: one good frame may be chance.
 const WORTH: [u8; 4] = [0, 70, 88, 98];
 
@@ -82,7 +85,15 @@ fn understood(family: &'static Family, bytes: &[u8]) -> Option<(usize, u8, Candi
                     sample.push(report::line(family.name, frame));
                 }
             }
-            // Single characters mean the same to many.
+            // A whole record without a weight tells the language as well as one with it.
+            Heard::Answer(_) if frame.raw.len() >= RECORD => {
+                good += frame.raw.len();
+                readings += 1;
+                if sample.len() < SAMPLE {
+                    sample.push(report::line(family.name, frame));
+                }
+            }
+            // Single characters and short words mean the same to many.
             Heard::Answer(_) if frame.raw.len() > 1 => good += frame.raw.len(),
             Heard::Answer(_) => {}
             // A stream is joined in the middle of a frame; and a unit that only the settings know is no fault.

@@ -1,6 +1,7 @@
 //! A port for a short look at an unknown device: what it says by itself and to a harmless question.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::EventfdFlags;
@@ -27,6 +28,14 @@ impl Ear {
             |errno: rustix::io::Errno| Trouble::Other { path: port.path.clone(), reason: errno.to_string() };
         let bell = rustix::event::eventfd(0, EventfdFlags::CLOEXEC).map_err(other)?;
         Ok(Self { port: OpenPort::open(port)?, bell, clock })
+    }
+
+    /// Opens a device that hands whole reports over.
+    pub fn open_reports(path: &Path, clock: Clock) -> Result<Self, Trouble> {
+        let other =
+            |errno: rustix::io::Errno| Trouble::Other { path: path.to_owned(), reason: errno.to_string() };
+        let bell = rustix::event::eventfd(0, EventfdFlags::CLOEXEC).map_err(other)?;
+        Ok(Self { port: OpenPort::open_reports(path)?, bell, clock })
     }
 
     /// Says something.

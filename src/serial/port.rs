@@ -17,6 +17,10 @@ use crate::scale::{Framing, Line};
 /// a line held by flow control.
 const WRITE_LIMIT: Duration = Duration::from_millis(500);
 
+/// The length of a scale's report, and from one to the next (DYMO, about ten a second).
+const REPORT: usize = 6;
+const REPORT_PACE: Duration = Duration::from_millis(100);
+
 /// Which port, and how the line is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
@@ -101,6 +105,8 @@ pub(super) enum Woken {
 pub struct OpenPort {
     fd: OwnedFd,
     path: PathBuf,
+    /// A file of captured reports, which are handed over one by one.
+    captured: bool,
 }
 
 impl OpenPort {
@@ -124,7 +130,7 @@ impl OpenPort {
         nonblocking.and(flushed).map_err(|errno| lost(path, errno))?;
         // Only some drivers have the switch; the others are quick already.
         let _ = kernel::low_latency(fd.as_fd());
-        Ok(Self { fd, path: path.clone() })
+        Ok(Self { fd, path: path.clone(), captured: false })
     }
 
     /// Opens a device that hands whole reports over, such as `/dev/hidraw0`. It has no line to set and nothing is
@@ -137,11 +143,16 @@ impl OpenPort {
             Errno::ACCESS | Errno::PERM => Trouble::DeniedReports { path: owned },
             errno => Trouble::Other { path: owned, reason: io::Error::from(errno).to_string() },
         })?;
-        Ok(Self { fd, path: path.to_owned() })
+        let kind = rustix::fs::fstat(&fd).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
+        let captured = kind == Ok(rustix::fs::FileType::RegularFile);
+        Ok(Self { fd, path: path.to_owned(), captured })
     }
 
     /// Waits for bytes, for the bell, or for so long.
     pub(super) fn wait(&self, bell: BorrowedFd<'_>, limit: Duration) -> Result<Woken, Trouble> {
+        if self.captured {
+            return self.wait_for_the_next(bell, limit);
+        }
         let mut fds = [PollFd::new(&self.fd, PollFlags::IN), PollFd::from_borrowed_fd(bell, PollFlags::IN)];
         let limit = Timespec::try_from(limit).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         match rustix::event::poll(&mut fds, Some(&limit)) {
@@ -155,9 +166,26 @@ impl OpenPort {
         Ok(if bell.is_empty() { Woken::Timeout } else { Woken::Rung })
     }
 
+    /// A file is always readable: its reports come at the pace of a scale.
+    fn wait_for_the_next(&self, bell: BorrowedFd<'_>, limit: Duration) -> Result<Woken, Trouble> {
+        let mut fds = [PollFd::from_borrowed_fd(bell, PollFlags::IN)];
+        let paced = limit.min(REPORT_PACE);
+        let limit = Timespec::try_from(paced).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match rustix::event::poll(&mut fds, Some(&limit)) {
+            Ok(0) if paced == REPORT_PACE => Ok(Woken::Readable),
+            Ok(0) | Err(Errno::INTR) => Ok(Woken::Timeout),
+            Ok(_) => Ok(Woken::Rung),
+            Err(errno) => Err(lost(&self.path, errno)),
+        }
+    }
+
     /// Reads what is there, at least one byte if [`Woken::Readable`]; nothing where that was a false alarm.
     pub(super) fn read<'a>(&self, buffer: &'a mut [u8]) -> Result<&'a [u8], Trouble> {
+        let most = if self.captured { REPORT } else { buffer.len() };
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
         match rustix::io::read(&self.fd, &mut *buffer) {
+            // What is written to the file later is read then.
+            Ok(0) if self.captured => Ok(&[]),
             // Readable and empty: the adapter was unplugged.
             Ok(0) => Err(Trouble::Gone { path: self.path.clone() }),
             Ok(count) => Ok(buffer.get(..count).unwrap_or_default()),

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Barcode, Outcome};
 use crate::serial::Link;
 
 /// Outcomes that may wait for one sink: a minute of weighings at the quickest lane. When it is full the new
@@ -40,12 +40,18 @@ trait Sink: Send {
     /// Takes one outcome. An error is a sentence for the log; the next outcome is offered all the same.
     fn take(&mut self, outcome: &Outcome) -> impl Future<Output = Result<(), String>> + Send;
 
+    /// A bar code passed the scanner of a scanner-scale.
+    fn scanned(&mut self, _barcode: &Barcode) -> impl Future<Output = Result<(), String>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// The plate is empty again.
     fn plate_emptied(&mut self) {}
 }
 
 enum Delivery {
     Outcome { outcome: Arc<Outcome>, done: Option<oneshot::Sender<()>> },
+    Scanned(Arc<Barcode>),
     PlateEmptied,
 }
 
@@ -141,6 +147,13 @@ impl Sinks {
         }
     }
 
+    /// Passes a bar code on to the records.
+    pub fn scanned(&self, barcode: &Arc<Barcode>) {
+        for record in &self.records {
+            record.offer(Delivery::Scanned(Arc::clone(barcode)));
+        }
+    }
+
     /// Tells the devices that the plate is empty again.
     pub fn plate_emptied(&self) {
         for device in &self.devices {
@@ -171,9 +184,18 @@ impl Queue {
 async fn serve(name: String, mut sink: impl Sink, mut queue: mpsc::Receiver<Delivery>) {
     let mut trouble: Option<String> = None;
     while let Some(delivery) = queue.recv().await {
-        let Delivery::Outcome { outcome, done } = delivery else {
-            sink.plate_emptied();
-            continue;
+        let (outcome, done) = match delivery {
+            Delivery::Outcome { outcome, done } => (outcome, done),
+            Delivery::PlateEmptied => {
+                sink.plate_emptied();
+                continue;
+            }
+            Delivery::Scanned(barcode) => {
+                if let Err(why) = sink.scanned(&barcode).await {
+                    warn!(sink = %name, "a bar code was lost: {why}");
+                }
+                continue;
+            }
         };
         match sink.take(&outcome).await {
             Ok(()) => {

@@ -62,28 +62,29 @@ class Devices:
     def unplugged(self, device, word, node):
         self.weighings(1)
         memory, files = self.resident()
-        said, there, back = [], [], []
+        said, there, back, late = [], [], [], 0
         for _ in range(self.cycles):
+            begin = time.monotonic()
             self.unplug(device)
             said.append(self.until(f"the agent says that the {word} is gone", lambda: f"{word}: ok" not in self.state(), 30)[1])
             time.sleep(1)
             kernel, agent = self.plug(device, node)
             there.append(kernel)
             back.append(agent)
+            late += agent - kernel >= 5 and not self.pulse.since(begin)
         self.weighings(1)
         self.no_zombies()
         memory_after, files_after = self.resident()
         self.needs(files_after <= files + 1, f"{files} descriptors became {files_after}")
         self.needs(memory_after - memory < 3_000, f"resident memory grew from {memory} to {memory_after} kB")
-        in_time = sum(each < 5 for each in back)
-        middle = sorted(back)[len(back) // 2]
+        middle = lambda seconds: sorted(seconds)[len(seconds) // 2]
         own = [agent - kernel for agent, kernel in zip(back, there)]
         self.say(f"{word} unplugged and plugged in again, {self.cycles} times",
-                 f"said after at most {max(said):.1f} s; back {in_time} times within 5 s of the replug, median {middle:.1f} s, at most {max(back):.1f} s, "
-                 f"of which the agent took at most {max(own):.1f} s after the kernel had it; "
+                 f"said after {middle(said):.1f} s (at most {max(said):.1f}); back after {middle(back):.1f} s (at most {max(back):.1f}, {sum(each < 5 for each in back)} times within 5 s), "
+                 f"of which the agent took {middle(own):.1f} s (at most {max(own):.1f}, {sum(each < 5 for each in own)} times within 5 s) after the kernel had it; "
                  f"no node left over; resident {memory} kB before, {memory_after} kB after")
-        # what the emulated kernel needs on a loaded machine is not the agent's
-        self.needs(max(own) < 5, f"the agent needed {max(own):.1f} s after the device was there")
+        # what the emulation needs while this machine gives it no time is not the agent's
+        self.needs(late == 0, f"the agent needed 5 s or more {late} times although this machine had time for it")
 
     def no_zombies(self):
         nodes = self.box.run("echo $(cd /dev; ls -d ttyUSB* video* 2>/dev/null)")

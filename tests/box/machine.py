@@ -137,6 +137,9 @@ class Machine:
         self.process.kill()
         self.process.wait()
 
+    def is_off(self):
+        return self.process.poll() is not None
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()

@@ -5,6 +5,26 @@ import threading
 import time
 
 from around import Service
+from machine import Trouble
+
+OUTBOX = "/var/lib/scalecam/outbox.db"
+
+
+# As a till does it: one request to the local interface for each weighing, in bash, since the box has no other client.
+# Prints the status behind each weighing.
+REPORT = """bash -c 'token=$(cat /run/scalecam/local-token); body={\\"method\\":\\"manual\\",\\"product_id\\":\\"834437\\"}
+for id in "$@"; do
+    exec 3<>/dev/tcp/127.0.0.1/8087
+    printf "POST /v1/weighings/%s/selection HTTP/1.1\\r\\nHost: 127.0.0.1:8087\\r\\nAuthorization: Bearer %s\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\nConnection: close\\r\\n\\r\\n%s" "$id" "$token" "${#body}" "$body" >&3
+    read -r _ status _ <&3
+    echo "$id $status"
+    exec 3>&-
+done' report """
+
+
+def path_of(report):
+    """The recognition that a report is about."""
+    return report["report"].split("/")[1]
 
 
 class Outages:
@@ -94,6 +114,89 @@ class Outages:
         self.kept(ids)
         self.weighings(1)
         self.say("power cut in the middle of a weighing", f"commands run after {took:.0f} s, weighs again, outcomes from before are there")
+
+    def open_door(self):
+        """The local interface, through which reports come."""
+        if "yes" not in self.box.run("grep -q '^.local.$' /etc/scalecam/config.toml && echo yes || true"):
+            self.box.run("printf '\\n[local]\\nlisten = [\"127.0.0.1:8087\"]\\n' >>/etc/scalecam/config.toml; scalecam check && systemctl reload scalecam")
+            time.sleep(2)  # the state is told once a second at most
+            self.until("all parts ok with the local interface", self.all_ok, 60)
+        self.until("the token is there", lambda: self.box.run("test -s /run/scalecam/local-token && echo yes || true"), 30)
+
+    def report(self, outcomes, accepted):
+        """Reports a selection for each; `accepted` gains the recognitions whose report the agent has accepted."""
+        known = {outcome["weighing"]: outcome["recognition_id"] for outcome in outcomes}
+        for line in self.box.run(REPORT + " ".join(known)).splitlines() if known else []:
+            weighing, status = line.split()
+            self.needs(status in ("200", "201"), f"the report for {weighing} was answered with {status}")
+            accepted.add(known[weighing])
+
+    def arrived(self, accepted):
+        """Waits until every report that was accepted is at the service."""
+        missing = lambda: accepted - {path_of(report) for report in self.service.reports()}
+        self.until("every accepted report is at the service", lambda: not missing(), 240)
+        keys = [report["key"] for report in self.service.reports()]
+        return len(keys) - len(set(keys))
+
+    def cut_after_report(self):
+        """Reports are accepted while the service cannot be reached, and the power goes at once."""
+        self.open_door()
+        outcomes, _ = self.weighings(4)
+        accepted = set()
+        self.box.wire(False)
+        self.report(outcomes, accepted)
+        self.box.cut_power()
+        sent = {path_of(report) for report in self.service.reports()}
+        self.needs(not accepted & sent, "a report was sent before it could be")
+        self.box.start()
+        self.until("all parts ok after the cut", self.all_ok, 180)
+        twice = self.arrived(accepted)
+        self.say("power cut in the moment in which reports were accepted", f"{len(accepted)} accepted without a network, {len(accepted)} at the service after the boot, {twice} sent twice")
+
+    def report_until(self, accepted, ended):
+        """Reports each new weighing until the power goes."""
+        mark = self.mark()
+        while not ended():
+            new = [outcome for outcome in self.outcomes(mark) if outcome["result"] == "recognised"]
+            self.report([outcome for outcome in new if outcome["recognition_id"] not in accepted], accepted)
+
+    def cuts(self):
+        """The power is cut at random moments: during the boot, while it weighs, and while reports are accepted."""
+        self.open_door()
+        chance = random.Random(self.seed)
+        ids = [outcome["weighing"] for outcome in self.outcomes()]
+        self.box.run("sync")
+        self.box.cut_power()
+        accepted, boots, slowest = set(), 0, 0.0
+        for number in range(self.cut_times):
+            begin = time.monotonic()
+            # every fourth moment lies in the boot, which takes a while
+            in_boot = number % 4 == 3
+            timer = threading.Timer(chance.uniform(1, 0.9 * slowest), self.box.cut_power) if in_boot else None
+            if timer:
+                timer.start()
+            try:
+                took = self.box.start()
+                self.until("all parts ok after the cut", self.all_ok, 180)
+                boots, slowest = boots + 1, max(slowest, took)
+                if timer is None:
+                    timer = threading.Timer(chance.uniform(0, 12), self.box.cut_power)
+                    timer.start()
+                self.report_until(accepted, self.box.is_off)
+            except (Trouble, OSError):
+                if timer is None or not self.box.is_off():
+                    raise
+            timer.cancel()
+            self.box.cut_power()
+            self.log.write(f"cut {number} after {time.monotonic() - begin:.1f} s, {len(accepted)} reports accepted so far\n".encode())
+        self.box.start()
+        self.until("all parts ok after the last cut", self.all_ok, 180)
+        self.kept(ids)
+        self.box.run(f"scalecam outbox verify --file {OUTBOX}")
+        twice = self.arrived(accepted)
+        self.weighings(1)
+        self.say(f"power cut at {self.cut_times} random moments (seed {self.seed})",
+                 f"booted and weighed after each of {boots + 1} full boots; {len(accepted)} reports accepted, none lost, {twice} sent twice under their key")
 
     def wrong_clock(self):
         self.box.run("sync")

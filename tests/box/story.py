@@ -31,7 +31,7 @@ class Story(Life, Devices, Outages):
     def __init__(self, arguments, folder):
         self.folder, self.short, self.program = folder, arguments.short, arguments.program
         self.cycles, self.cut_times, self.many = (1, 0, 3) if arguments.short else (arguments.cycles, arguments.cuts, arguments.weighings)
-        self.checks, self.key_text = 0, KEY
+        self.checks, self.key_text, self.seed = 0, KEY, arguments.seed
         self.width, self.height = 1280, 720
         self.log = open(os.path.join(folder, "practice.log"), "wb")
         frames = {(1280, 720): self.pictures(1280, 720), (640, 360): self.pictures(640, 360)}
@@ -53,7 +53,7 @@ class Story(Life, Devices, Outages):
         """A few drawn pictures, made by the program itself."""
         settings = os.path.join(self.folder, "draw.toml")
         with open(settings, "w") as file:
-            file.write(f'[device]\nid = "DRAW"\n[scale]\nport = "sim:mt-sics"\n[camera]\nkind = "synthetic"\nwidth = {width}\nheight = {height}\n')
+            file.write(f'[device]\nid = "DRAW"\n[scale]\nport = "sim:mt-sics"\n[camera]\nkind = "synthetic"\nwidth = {width}\nheight = {height}\nfps = 2\nframe_wait_ms = 10000\n')
         pictures = []
         for _ in range(3):
             output = os.path.join(self.folder, "drawn.jpg")
@@ -159,6 +159,7 @@ def arguments():
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--cycles", type=int, default=20, help="how often scale and camera are unplugged")
     parser.add_argument("--cuts", type=int, default=20, help="how often the power is cut at a random moment")
+    parser.add_argument("--seed", type=int, default=1, help="of the random moments")
     parser.add_argument("--weighings", type=int, default=200, help="how many weighings the long run has")
     parser.add_argument("--chapters", help="after the key only these, separated by commas: " + ",".join(FULL[len(BEGINNING):]))
     for name in ("--package", "--program", "--cache", "--stamp"):
@@ -181,7 +182,7 @@ def main():
     try:
         story = Story(given, folder)
         story.tell(chapters)
-    except (Trouble, OSError) as trouble:
+    except (Trouble, OSError, subprocess.CalledProcessError) as trouble:
         print(f"  FAIL  {trouble}")
         if story and story.box.agent:
             try:

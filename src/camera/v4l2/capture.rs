@@ -11,7 +11,9 @@ use super::harvest::{Harvest, Harvester, Shot};
 use super::modes::{self, Mode, Wish};
 use crate::camera::Frame;
 use crate::camera::desk::{Desk, Woken};
-use crate::kernel::video::{Identity, Layout};
+use crate::camera::exposure::Exposure;
+use crate::camera::still::Small;
+use crate::kernel::video::{FourCc, Identity, Layout};
 use crate::stamp::Stamp;
 
 /// An open camera.
@@ -37,6 +39,9 @@ struct Stream {
     started: Stamp,
     first: Option<Stamp>,
     last: Stamp,
+    exposure: Exposure,
+    /// Whether exposure has come to rest.
+    settled: bool,
 }
 
 /// Without a frame for this long a stream has stalled. Cameras skip a few frames when exposure changes, and
@@ -59,14 +64,7 @@ impl Capture {
         warm_up: Duration,
         sequence: u64,
     ) -> Result<Self, Fault> {
-        let identity = device.identity().map_err(Fault::refused(Step::Identify))?;
-        if !identity.captures {
-            return Err(Fault::Unfit(format!(
-                "{} delivers no pictures through this node (it carries the camera's metadata, or is a codec): \
-                 choose the name that ends in -video-index0",
-                identity.card
-            )));
-        }
+        let identity = identify(&*device)?;
         let (mode, layout) = settle(&mut *device, wish, &identity)?;
         let harvester = Harvester::new(layout, sequence);
         Ok(Self {
@@ -152,7 +150,8 @@ impl Capture {
         self.device.start().map_err(Fault::refused(Step::StartStream))?;
         let now = self.desk.clock.now();
         self.harvester = Harvester::new(self.layout, self.sequence());
-        self.stream = Some(Stream { started: now, first: None, last: now });
+        let exposure = Exposure::default();
+        self.stream = Some(Stream { started: now, first: None, last: now, exposure, settled: false });
         Ok(())
     }
 
@@ -166,17 +165,32 @@ impl Capture {
     /// Waits for the next frame and returns its bytes; [`Capture::take_about`] has the rest.
     pub(super) fn next(&mut self) -> Result<Vec<u8>, Fault> {
         let Shot { sequence, taken, bytes } = self.wait()?;
-        let started = self.stream.map_or(taken, |stream| stream.started);
-        self.about = Some(Frame {
+        let mut frame = Frame {
             sequence,
             taken,
             format: self.harvester.pixels(),
             width: self.layout.width,
             height: self.layout.height,
-            bytes: Vec::new(),
-            warming_up: taken < started + self.warm_up,
-        });
+            full_range: self.layout.full_range,
+            bytes,
+            warming_up: false,
+        };
+        frame.warming_up = self.is_warming_up(&frame);
+        let bytes = std::mem::take(&mut frame.bytes);
+        self.about = Some(frame);
         Ok(bytes)
+    }
+
+    /// Whether exposure may still be settling: until the brightness stands still, and no longer than the limit.
+    fn is_warming_up(&mut self, frame: &Frame) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
+        if !stream.settled {
+            let late = frame.taken >= stream.started + self.warm_up;
+            // A frame that cannot be decoded tells nothing.
+            let mean = if late { None } else { Small::of(frame, None).map(|small| small.mean()) };
+            stream.settled = late || mean.is_some_and(|mean| stream.exposure.watch(mean, frame.taken));
+        }
+        !stream.settled
     }
 
     fn wait(&mut self) -> Result<Shot, Fault> {
@@ -232,18 +246,36 @@ impl Drop for Capture {
     }
 }
 
-/// Finds the nearest mode in the driver's own lists, asks for it, and sees what the driver made of it.
-fn settle(device: &mut dyn Device, wish: Wish, identity: &Identity) -> Result<(Mode, Layout), Fault> {
-    let refused = || Fault::refused(Step::SetMode);
-    let formats = device.formats().map_err(refused())?;
-    let Some(format) = modes::best_format(&formats) else {
+/// What the device is, if it is a camera that can be used at all.
+pub(super) fn identify(device: &dyn Device) -> Result<Identity, Fault> {
+    let identity = device.identity().map_err(Fault::refused(Step::Identify))?;
+    if identity.captures {
+        return Ok(identity);
+    }
+    Err(Fault::Unfit(format!(
+        "{} delivers no pictures through this node (it carries the camera's metadata, or is a codec): \
+         choose the name that ends in -video-index0",
+        identity.card
+    )))
+}
+
+/// The best of the formats that the camera offers.
+pub(super) fn format_of(device: &dyn Device, identity: &Identity) -> Result<FourCc, Fault> {
+    let formats = device.formats().map_err(Fault::refused(Step::SetMode))?;
+    modes::best_format(&formats).ok_or_else(|| {
         let names: Vec<String> = formats.iter().map(ToString::to_string).collect();
-        return Err(Fault::Unfit(format!(
+        Fault::Unfit(format!(
             "the camera {} offers only {}: one with MJPG, YUYV, NV12 or GREY is needed",
             identity.card,
             names.join(", ")
-        )));
-    };
+        ))
+    })
+}
+
+/// Finds the nearest mode in the driver's own lists, asks for it, and sees what the driver made of it.
+fn settle(device: &mut dyn Device, wish: Wish, identity: &Identity) -> Result<(Mode, Layout), Fault> {
+    let refused = || Fault::refused(Step::SetMode);
+    let format = format_of(device, identity)?;
     let sizes = device.sizes(format).map_err(refused())?;
     let (width, height) = modes::best_size(&sizes, wish).unwrap_or((wish.width, wish.height));
     let layout = device.set_format(format, width, height).map_err(refused())?;

@@ -44,6 +44,18 @@ impl Fault {
         matches!(self, Self::Refused { error, .. } if is_absence(error))
     }
 
+    /// Whether it is the wrong device: one that is no camera, or none that can be used.
+    pub(super) fn is_misfit(&self) -> bool {
+        let is_no_camera = |error: &io::Error| {
+            matches!(Errno::from_io_error(error), Some(Errno::NOTTY | Errno::INVAL | Errno::ISDIR))
+        };
+        match self {
+            Self::Unfit(_) => true,
+            Self::Refused { step: Step::Open | Step::Identify, error } => is_no_camera(error),
+            Self::Refused { .. } | Self::Silent { .. } | Self::Stopped => false,
+        }
+    }
+
     /// Whether another program holds the device.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Self::Refused { error, .. } if Errno::from_io_error(error) == Some(Errno::BUSY))
@@ -99,7 +111,9 @@ pub(super) fn sentence(fault: &Fault, device: &Path, holders: &[Holder]) -> Stri
                 "the USB bus has no bandwidth left for the camera {name} (\"No space left on device\"): plug \
                  it into a port of its own that shares no hub with another camera, or choose a smaller mode"
             ),
-            Some(Errno::NOTTY | Errno::INVAL) if *step == Step::Identify => {
+            Some(Errno::NOTTY | Errno::INVAL | Errno::ISDIR)
+                if matches!(step, Step::Open | Step::Identify) =>
+            {
                 format!("{name} is no camera: correct camera.device (`scalecam devices` lists the cameras)")
             }
             _ => format!("the camera {name} {}: {error}", step.failure()),

@@ -82,6 +82,18 @@ struct Open {
     capture: Rc<RefCell<Capture>>,
 }
 
+/// Why the camera that is meant can never be used, as far as it is there and can be asked: then the settings are wrong,
+/// and waiting is in vain.
+#[must_use]
+pub fn misfit(rule: &Rule) -> Option<String> {
+    let mut place = Node::new(rule.clone());
+    let asked = place.open().and_then(|device| {
+        let identity = capture::identify(&*device)?;
+        capture::format_of(&*device, &identity).map(|_| ())
+    });
+    asked.err().filter(Fault::is_misfit).map(|fault| sentence(&fault, &place.name(), &[]))
+}
+
 impl V4l2 {
     pub(super) fn new(rule: Rule, settings: &Settings) -> Self {
         Self::at(Box::new(Node::new(rule)), settings)

@@ -24,6 +24,14 @@ pub(super) const CAP_STREAMING: u32 = 0x0400_0000;
 pub(super) const DISCRETE: u32 = 1;
 /// `V4L2_FRMSIZE_TYPE_CONTINUOUS`
 pub(super) const CONTINUOUS: u32 = 2;
+/// `V4L2_PIX_FMT_PRIV_MAGIC`: what stands behind it in the structure means something.
+pub(super) const PIX_MAGIC: u32 = 0xFEED_CAFE;
+/// `V4L2_COLORSPACE_JPEG`
+pub(super) const COLORSPACE_JPEG: u32 = 7;
+/// `V4L2_QUANTIZATION_DEFAULT`
+pub(super) const QUANTIZATION_DEFAULT: u32 = 0;
+/// `V4L2_QUANTIZATION_FULL_RANGE`
+pub(super) const QUANTIZATION_FULL: u32 = 1;
 /// `V4L2_CTRL_FLAG_NEXT_CTRL`
 pub(super) const NEXT_CTRL: u32 = 0x8000_0000;
 

@@ -14,10 +14,11 @@ use serde::Serialize;
 
 use super::call::call;
 use layout::{
-    CAP_DEVICE_CAPS, CAP_STREAMING, CAP_VIDEO_CAPTURE, CONTINUOUS, Capability, ControlQuery, ControlValue,
-    DISCRETE, ENUM_FMT, ENUM_FRAMEINTERVALS, ENUM_FRAMESIZES, FIELD_NONE, Format, FormatDescription, Fract,
-    FrameIntervals, FrameSizes, G_CTRL, MenuQuery, NEXT_CTRL, Pix, QUERYCAP, QUERYCTRL, QUERYMENU, S_CTRL,
-    S_FMT, S_PARM, StreamParameters, VIDEO_CAPTURE,
+    CAP_DEVICE_CAPS, CAP_STREAMING, CAP_VIDEO_CAPTURE, COLORSPACE_JPEG, CONTINUOUS, Capability, ControlQuery,
+    ControlValue, DISCRETE, ENUM_FMT, ENUM_FRAMEINTERVALS, ENUM_FRAMESIZES, FIELD_NONE, Format,
+    FormatDescription, Fract, FrameIntervals, FrameSizes, G_CTRL, MenuQuery, NEXT_CTRL, PIX_MAGIC, Pix,
+    QUANTIZATION_DEFAULT, QUANTIZATION_FULL, QUERYCAP, QUERYCTRL, QUERYMENU, S_CTRL, S_FMT, S_PARM,
+    StreamParameters, VIDEO_CAPTURE,
 };
 pub use stream::Filled;
 use stream::Mapping;
@@ -58,6 +59,8 @@ pub struct Layout {
     pub height: u32,
     /// Bytes from one row to the next; of no meaning for compressed formats.
     pub stride: u32,
+    /// Whether the samples of YCbCr formats use all values from 0 to 255, as the driver says.
+    pub full_range: bool,
 }
 
 /// A time between frames, in seconds as a fraction: 1/30, 2/15.
@@ -177,6 +180,7 @@ impl Video {
     pub fn set_format(&self, format: FourCc, width: u32, height: u32) -> io::Result<Layout> {
         let pixel_format = format.code();
         let mut wanted = Format::of(Pix { width, height, pixel_format, field: FIELD_NONE, ..Pix::default() });
+        wanted.pix.private = PIX_MAGIC;
         call(self.fd.as_fd(), &S_FMT, &mut wanted)?;
         let pix = wanted.pix;
         Ok(Layout {
@@ -184,6 +188,7 @@ impl Video {
             width: pix.width,
             height: pix.height,
             stride: pix.bytes_per_line,
+            full_range: is_full_range(&pix),
         })
     }
 
@@ -289,6 +294,17 @@ impl From<Fract> for Interval {
 fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// Whether a driver's samples use all values. Where it does not say, JPEG's colours do and others do not
+/// (`V4L2_MAP_QUANTIZATION_DEFAULT`).
+const fn is_full_range(pix: &Pix) -> bool {
+    match pix.quantization {
+        _ if pix.private != PIX_MAGIC => false,
+        QUANTIZATION_FULL => true,
+        QUANTIZATION_DEFAULT => pix.colorspace == COLORSPACE_JPEG,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

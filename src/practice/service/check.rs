@@ -30,6 +30,8 @@ pub(super) struct Request {
     pub(super) include_scores: bool,
     /// Bytes, width and height of the picture.
     pub(super) picture: (usize, usize, usize),
+    /// The picture itself.
+    pub(super) file: Vec<u8>,
     /// What the real service may dislike without refusing it.
     pub(super) warnings: Vec<String>,
 }
@@ -78,10 +80,10 @@ pub(super) fn check(body: &[u8]) -> Result<Request, Vec<Finding>> {
     if !capture_time.is_empty() && DateTime::parse_from_rfc3339(&capture_time).is_err() {
         found.add(image_at("capture_time"), "invalid datetime format: expected ISO 8601 with a time zone");
     }
-    let picture =
-        picture(&found.string(&image, "image", &image_at("image")), &mut warnings).unwrap_or_else(|what| {
+    let (picture, file) = picture(&found.string(&image, "image", &image_at("image")), &mut warnings)
+        .unwrap_or_else(|what| {
             found.add(image_at("image"), &what);
-            (0, 0, 0)
+            ((0, 0, 0), Vec::new())
         });
     let weight_grams = match object.get("weight_grams") {
         None | Some(Value::Null) => None,
@@ -101,6 +103,7 @@ pub(super) fn check(body: &[u8]) -> Result<Request, Vec<Finding>> {
         max_options,
         include_scores,
         picture,
+        file,
         warnings,
     })
 }
@@ -144,11 +147,14 @@ fn exact_weight(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Weight<'_>>(body).ok().map(|read| read.weight_grams.get().to_owned())
 }
 
-/// Bytes, width and height of a picture in base64.
-fn picture(base64: &str, warnings: &mut Vec<String>) -> Result<(usize, usize, usize), String> {
+/// Bytes, width and height of a picture.
+type Size = (usize, usize, usize);
+
+/// The size of a picture in base64, and the picture itself.
+fn picture(base64: &str, warnings: &mut Vec<String>) -> Result<(Size, Vec<u8>), String> {
     if base64.is_empty() {
         // found missing already
-        return Ok((0, 0, 0));
+        return Ok(((0, 0, 0), Vec::new()));
     }
     let bytes = STANDARD.decode(base64).map_err(|error| format!("not base64: {error}"))?;
     let (width, height) = match bytes.as_slice() {
@@ -162,7 +168,7 @@ fn picture(base64: &str, warnings: &mut Vec<String>) -> Result<(usize, usize, us
             LEAST.0, LEAST.1, MOST.0, MOST.1
         ));
     }
-    Ok((bytes.len(), width, height))
+    Ok(((bytes.len(), width, height), bytes))
 }
 
 fn jpeg_size(bytes: &[u8]) -> Result<(usize, usize), String> {

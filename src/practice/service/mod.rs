@@ -98,6 +98,8 @@ pub struct Received {
     pub idempotency_key: Option<String>,
     /// Bytes, width and height of the picture.
     pub picture: (usize, usize, usize),
+    /// The picture's file, if [`Options::pictures`] asks for it; otherwise nothing.
+    pub file: Vec<u8>,
     /// What is wrong with it, or what the real service may dislike.
     pub remarks: Vec<String>,
 }

@@ -25,6 +25,8 @@ pub struct Options {
     pub http2: bool,
     /// The longest request it takes, in bytes; a longer one is answered with 413.
     pub most_bytes: usize,
+    /// Whether it remembers the pictures themselves, for [`super::Service::take_requests`].
+    pub pictures: bool,
     /// What it does to the recognitions to come, one fault each; afterwards it behaves.
     pub faults: Vec<Fault>,
 }
@@ -41,6 +43,7 @@ impl Default for Options {
             idle: None,
             http2: false,
             most_bytes: 8 * 1024 * 1024,
+            pictures: false,
             faults: Vec::new(),
         }
     }

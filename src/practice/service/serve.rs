@@ -151,6 +151,9 @@ impl Visit {
             tokio::time::sleep(delay).await;
         }
         let answer = self.refusal(&head.headers).unwrap_or_else(|| recognise(&body, &mut received));
+        if !lock(&self.shared.options).pictures {
+            received.file = Vec::new();
+        }
         match self.spoil(fault, answer).await {
             Ok(answer) => Ok(self.ended(received, answer)),
             Err(taken_over) => {
@@ -224,6 +227,7 @@ impl Visit {
             weight_grams: None,
             idempotency_key: None,
             picture: (0, 0, 0),
+            file: Vec::new(),
             remarks: Vec::new(),
         }
     }
@@ -267,6 +271,7 @@ fn recognise(body: &[u8], received: &mut Received) -> Response<Full<Bytes>> {
     received.capture_time = request.capture_time;
     received.weight_grams = request.weight_grams;
     received.picture = request.picture;
+    received.file = request.file;
     received.remarks = request.warnings;
     say(StatusCode::OK, &answer)
 }

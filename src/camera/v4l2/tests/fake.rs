@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -51,18 +51,27 @@ pub(super) struct Fill {
 pub(super) struct World {
     pub(super) nanos: Arc<AtomicU64>,
     script: Rc<RefCell<VecDeque<Act>>>,
+    /// Where the script goes on when it is at its end.
+    feed: Rc<Option<Feed>>,
     plugged: Rc<Cell<bool>>,
     /// What the program did with the camera.
     pub(super) log: Rc<RefCell<Vec<String>>>,
     /// Errors for the next openings, mode settings and stream starts.
     pub(super) refusals: Rc<RefCell<Vec<(Step, Errno)>>>,
     pub(super) format: Rc<Cell<FourCc>>,
+    pub(super) full_range: Rc<Cell<bool>>,
     pub(super) holders: Rc<RefCell<Vec<Holder>>>,
     /// Buffers that were with the driver when the camera was closed.
     pub(super) queued_at_close: Rc<Cell<usize>>,
     pub(super) captures: Rc<Cell<bool>>,
     /// Controls and their values; the first rules the second.
     pub(super) controls: Rc<RefCell<Vec<(Control, i32)>>>,
+}
+
+/// Acts from another thread, which is told whenever the program has dealt with all before.
+pub(super) struct Feed {
+    pub(super) acts: mpsc::Receiver<Act>,
+    pub(super) idle: tokio::sync::mpsc::UnboundedSender<()>,
 }
 
 enum Slot {
@@ -83,15 +92,31 @@ impl World {
         Self {
             nanos: Arc::new(AtomicU64::new(1_000_000_000)),
             script: Rc::default(),
+            feed: Rc::default(),
             plugged: Rc::new(Cell::new(true)),
             log: Rc::default(),
             refusals: Rc::default(),
             format: Rc::new(Cell::new(FourCc(*b"MJPG"))),
+            full_range: Rc::default(),
             holders: Rc::default(),
             queued_at_close: Rc::default(),
             captures: Rc::new(Cell::new(true)),
             controls: Rc::default(),
         }
+    }
+
+    pub(super) fn fed(nanos: Arc<AtomicU64>, feed: Feed) -> Self {
+        Self { nanos, feed: Rc::new(Some(feed)), ..Self::new() }
+    }
+
+    /// The next act; nothing at the script's end.
+    fn next(&self) -> Option<Act> {
+        let scripted = self.script.borrow_mut().pop_front();
+        scripted.or_else(|| {
+            let feed = self.feed.as_ref().as_ref()?;
+            feed.idle.send(()).ok()?;
+            feed.acts.recv().ok()
+        })
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -129,8 +154,8 @@ impl World {
 impl Place for World {
     fn open(&mut self) -> Result<Box<dyn Device>, Fault> {
         // While nothing is open, the script runs on by itself as far as the camera's coming back.
-        if !self.plugged.get() && matches!(self.script.borrow().front(), Some(Act::Plug)) {
-            self.script.borrow_mut().pop_front();
+        let is_next = matches!(self.script.borrow().front(), Some(Act::Plug)) || self.feed.is_some();
+        if !self.plugged.get() && is_next && matches!(self.next(), Some(Act::Plug)) {
             self.plugged.set(true);
         }
         if !self.plugged.get() {
@@ -202,7 +227,7 @@ impl Device for FakeDevice {
     fn set_format(&mut self, format: FourCc, width: u32, height: u32) -> io::Result<Layout> {
         self.world.refusal(Step::SetMode)?;
         // Raw rows are padded, as real drivers do.
-        Ok(Layout { format, width, height, stride: width * 2 + 16 })
+        Ok(Layout { format, width, height, stride: width * 2 + 16, full_range: self.world.full_range.get() })
     }
 
     fn set_interval(&mut self, interval: Interval) -> io::Result<Interval> {
@@ -285,7 +310,7 @@ impl Device for FakeDevice {
     }
 
     fn wait(&mut self, _: &Desk, until: Stamp) -> Woken {
-        let act = self.world.script.borrow_mut().pop_front();
+        let act = self.world.next();
         self.world.pass(Duration::from_millis(33));
         match act {
             Some(Act::Fill(fills)) => fills.iter().for_each(|fill| self.fill(fill)),

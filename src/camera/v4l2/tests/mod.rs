@@ -1,6 +1,7 @@
 //! The capture loop against a scripted camera.
 
 mod fake;
+mod weighings;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -218,6 +219,23 @@ fn an_unplugged_camera_is_closed_at_once_and_opened_when_it_is_back() {
 }
 
 #[test]
+fn fifty_replugs_leave_nothing_open_and_nothing_behind() {
+    let plugged = |n: u32| [one(good(2 * n)), one(good(2 * n + 1)), Act::Unplug, Act::Plug];
+    let mut stage = Stage::new((0..50).flat_map(plugged));
+    for _ in 0..50 {
+        assert!(stage.lost().ends_with("was unplugged: plug it in again"));
+        assert_eq!(stage.frames().len(), 0);
+    }
+    let count = |word: &str| stage.world.log.borrow().iter().filter(|said| *said == word).count();
+    assert_eq!(["open", "start", "stop", "close"].map(count), [50; 4]);
+    assert_eq!((stage.counts().reopens, stage.counts().frames), (49, 100));
+    // The two frames of each round went into the same two buffers.
+    let spare =
+        std::iter::repeat_with(|| stage.desk.ring.buffer()).take_while(|buffer| buffer.capacity() > 0);
+    assert_eq!(spare.count(), 2);
+}
+
+#[test]
 fn a_camera_that_never_was_is_missing_and_one_that_was_is_unplugged_for_as_long_as_it_takes() {
     let mut stage = Stage::new([one(good(0)), Act::Unplug]);
     let unplugged = stage.lost();
@@ -286,11 +304,13 @@ fn raw_frames_lose_the_padding_of_their_rows_and_must_be_complete() {
     stage.driver.wish.width = 32;
     stage.driver.wish.height = 16;
     stage.world.format.set(FourCc(*b"YUYV"));
+    stage.world.full_range.set(true);
     stage.run();
     let frames = stage.frames();
     assert_eq!(frames.len(), 1);
     let expected: Vec<u8> = (0..16_u8).flat_map(|row| [row; 64]).collect();
     assert_eq!((frames[0].format, &frames[0].bytes), (PixelFormat::Yuyv, &expected));
+    assert!(frames[0].full_range);
     assert_eq!(stage.counts().wrong_size, 1);
 }
 
