@@ -1,5 +1,5 @@
 //! What each mode costs, at 720p and 1080p: photographs from the folder that `SCALECAM_FRAMES` names, textured
-//! pictures where there are none. `benches/picture.sh` sets them beside the same in Python.
+//! pictures where there are none. `picture_beside` sets them beside the same in Python.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,36 +12,25 @@
 #[path = "../tests/pictures/mod.rs"]
 mod pictures;
 
+#[path = "picture/frames.rs"]
+mod frames;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use divan::Bencher;
-use jpeg_encoder::SamplingFactor;
+use frames::SIZES;
 use scalecam::camera::{Frame, PixelFormat};
 use scalecam::jpeg::{self, Image, Rect, Scale};
 use scalecam::picture::{Settings, append_base64, prepare};
-use scalecam::stamp::Stamp;
 
 fn main() {
     divan::main();
 }
 
-const SIZES: [(u16, u16); 2] = [(1280, 720), (1920, 1080)];
-
-fn frames((width, height): (u16, u16)) -> Vec<Arc<Frame>> {
-    let size = |file: &[u8]| Image::read(file).map(|image| (image.header().width, image.header().height));
-    let mut files = pictures::photographs();
-    files.retain(|file| size(file) == Ok((width, height)));
-    if files.is_empty() {
-        files.push(pictures::Kind::new(width, height, Some(SamplingFactor::F_2_1)).file());
-    }
-    files.into_iter().map(|file| frame(PixelFormat::Jpeg, (width, height), file)).collect()
-}
-
-fn frame(format: PixelFormat, (width, height): (u16, u16), bytes: Vec<u8>) -> Arc<Frame> {
-    let (width, height, taken) = (width.into(), height.into(), Stamp::from_millis(0));
-    Arc::new(Frame { sequence: 1, taken, format, width, height, full_range: false, bytes, warming_up: false })
+fn frames(size: (u16, u16)) -> Vec<Arc<Frame>> {
+    frames::of(PixelFormat::Jpeg, size)
 }
 
 /// One frame after the other, round and round.
@@ -125,44 +114,17 @@ fn decode_full(bencher: Bencher<'_, '_>, size: (u16, u16)) {
     });
 }
 
-/// Raw frames that show what the photographs show.
-fn raw(format: PixelFormat, size: (u16, u16)) -> Vec<Arc<Frame>> {
-    let (width, height) = (usize::from(size.0), usize::from(size.1));
-    let convert = |file: &Arc<Frame>| {
-        let whole = Rect::whole(size.0.into(), size.1.into());
-        let decoded = jpeg::decode(&Image::read(&file.bytes).unwrap(), whole, &[], Scale::Full).unwrap();
-        let [luma, blue, red] = [0, 1, 2].map(|kind| &decoded.planes[kind]);
-        // The photographs have half the chrominance across, and all of it down.
-        let chroma = |row| blue.row(row).iter().zip(red.row(row)).take(width / 2).flat_map(|(b, r)| [*b, *r]);
-        let mut bytes = Vec::new();
-        for row in 0..height as u32 {
-            let luma = luma.row(row).iter().take(width).copied();
-            match format {
-                PixelFormat::Yuyv => {
-                    bytes.extend(luma.zip(chroma(row)).flat_map(|(luma, chroma)| [luma, chroma]));
-                }
-                PixelFormat::Nv12 | PixelFormat::Grey | PixelFormat::Jpeg => bytes.extend(luma),
-            }
-        }
-        if format == PixelFormat::Nv12 {
-            bytes.extend((0..height as u32).step_by(2).flat_map(chroma));
-        }
-        frame(format, size, bytes)
-    };
-    frames(size).iter().map(convert).collect()
-}
-
 #[divan::bench(args = SIZES)]
 fn yuyv(bencher: Bencher<'_, '_>, size: (u16, u16)) {
-    body(bencher, &raw(PixelFormat::Yuyv, size), &settings("mode = \"pass\""));
+    body(bencher, &frames::of(PixelFormat::Yuyv, size), &settings("mode = \"pass\""));
 }
 
 #[divan::bench(args = SIZES)]
 fn nv12(bencher: Bencher<'_, '_>, size: (u16, u16)) {
-    body(bencher, &raw(PixelFormat::Nv12, size), &settings("mode = \"pass\""));
+    body(bencher, &frames::of(PixelFormat::Nv12, size), &settings("mode = \"pass\""));
 }
 
 #[divan::bench(args = SIZES)]
 fn yuyv_fit(bencher: Bencher<'_, '_>, size: (u16, u16)) {
-    body(bencher, &raw(PixelFormat::Yuyv, size), &settings("mode = \"fit\""));
+    body(bencher, &frames::of(PixelFormat::Yuyv, size), &settings("mode = \"fit\""));
 }

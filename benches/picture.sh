@@ -1,9 +1,6 @@
 #!/bin/sh
-# Each picture mode beside the same work in Python with OpenCV, in one run, as ratios.
+# The picture modes beside the same work in Python with OpenCV: the table of docs/pictures.md.
 # Needs SCALECAM_FRAMES (a folder of photographs) and a Python with opencv-python-headless (PYTHON, default python3).
 set -eu
 cd "$(dirname "$0")/.."
-table=$(mktemp)
-trap 'rm -f "$table"' EXIT
-cargo bench --locked --bench picture | tee "$table"
-"${PYTHON:-python3}" benches/picture_peer.py "$table"
+cargo bench --locked --bench picture_beside -- "$@"

@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
-"""The same work in Python with OpenCV, and the ratios to the benchmark's table.
+"""The same work as the picture modes, in Python with OpenCV on one thread.
 
-Usage: picture_peer.py TABLE   where TABLE is what `cargo bench --bench picture` printed.
-
-Both sides are judged by their fastest run, which on a busy machine says most about the work itself.
+Reads lines of work, width, height and number of a photograph, does the work once, and answers with the nanoseconds of
+processor time it took. benches/picture_beside.rs asks.
 """
 
 import base64
 import glob
 import json
 import os
-import re
 import sys
 import time
 
@@ -19,8 +17,6 @@ import numpy
 
 cv2.setNumThreads(1)
 
-SIZES = [(1280, 720), (1920, 1080)]
-UNITS = {"ns": 1e-6, "µs": 1e-3, "ms": 1.0, "s": 1e3}
 
 
 def frames(size):
@@ -116,49 +112,31 @@ def raw_nv12(file):
     return numpy.vstack([planar[:, :, 0], chroma])
 
 
-def fastest(work, files):
-    times, until = [], time.perf_counter() + 2.0
-    while len(times) < 30 or (time.perf_counter() < until and len(times) < 1000):
-        file = files[len(times) % len(files)]
-        start = time.perf_counter()
-        work(file)
-        times.append((time.perf_counter() - start) * 1e3)
-    return min(times)
-
-
-def ours(table):
-    """Fastest milliseconds by benchmark and size, from divan's table."""
-    found, bench = {}, ""
-    for line in open(table, encoding="utf-8"):
-        if named := re.match(r"[├╰]─ (\w+)", line):
-            bench = named[1]
-        if timed := re.match(r"[│ ]\s+[├╰]─ \((\d+), (\d+)\)\s+([\d.]+) (ns|µs|ms|s)\b", line):
-            size = (int(timed[1]), int(timed[2]))
-            found[bench, size] = float(timed[3]) * UNITS[timed[4]]
-    return found
+WORKS = {
+    "pass": (passed, None),
+    "verify": (verified, None),
+    "crop": (cropped, None),
+    "masks": (masked, None),
+    "fit": (fitted, None),
+    "yuyv": (yuyv, raw_yuyv),
+    "yuyv_fit": (yuyv_fit, raw_yuyv),
+    "nv12": (nv12, raw_nv12),
+}
 
 
 def main():
-    table = ours(sys.argv[1])
-    print(f"{'mode':8} {'size':10} {'scalecam':>10} {'python':>10}   ratio")
-    for size in SIZES:
-        files = frames(size)
-        if not files:
-            sys.exit("set SCALECAM_FRAMES to a folder with photographs of 1280x720 and 1920x1080")
-        yuyvs, nv12s = [raw_yuyv(file) for file in files], [raw_nv12(file) for file in files]
-        for mode, work, inputs in [
-            ("pass", passed, files),
-            ("verify", verified, files),
-            ("crop", cropped, files),
-            ("masks", masked, files),
-            ("fit", fitted, files),
-            ("yuyv", yuyv, yuyvs),
-            ("nv12", nv12, nv12s),
-            ("yuyv_fit", yuyv_fit, yuyvs),
-        ]:
-            mine, theirs = table[mode, size], fastest(work, inputs)
-            name = f"{size[0]}x{size[1]}"
-            print(f"{mode:8} {name:10} {mine:7.3f} ms {theirs:7.3f} ms {theirs / mine:7.1f}")
+    inputs = {}
+    for line in sys.stdin:
+        name, width, height, photograph = line.split()
+        work, convert = WORKS[name]
+        key = (convert, int(width), int(height))
+        if key not in inputs:
+            files = frames(key[1:])
+            inputs = {key: [convert(file) for file in files] if convert else files}
+        frame = inputs[key][int(photograph)]
+        start = time.thread_time_ns()
+        work(frame)
+        print(time.thread_time_ns() - start, flush=True)
 
 
 if __name__ == "__main__":

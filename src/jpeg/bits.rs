@@ -124,31 +124,16 @@ impl Writer {
     /// Writes the lowest `count` bits, at most 32; the others are zero.
     #[inline]
     pub(super) fn put(&mut self, bits: u64, count: u32) {
-        self.bits = self.bits << count | bits;
-        self.held += count;
-        if self.held >= 32 {
-            self.held -= 32;
-            let [_, _, _, _, bytes @ ..] = (self.bits >> self.held).to_be_bytes();
-            self.append(bytes);
-        }
+        self.with_pen(|pen| pen.put(bits, count));
     }
 
+    /// Writes much with a pen, whose bits stay in registers.
     #[inline]
-    fn append(&mut self, bytes: [u8; 4]) {
-        if has_ff(u64::from(u32::from_be_bytes(bytes))) {
-            for byte in bytes {
-                self.append_byte(byte);
-            }
-        } else {
-            self.file.extend_from_slice(&bytes);
-        }
-    }
-
-    fn append_byte(&mut self, byte: u8) {
-        self.file.push(byte);
-        if byte == 0xFF {
-            self.file.push(0);
-        }
+    pub(super) fn with_pen<T>(&mut self, write: impl FnOnce(&mut Pen<'_>) -> T) -> T {
+        let mut pen = Pen { file: &mut self.file, bits: self.bits, held: self.held };
+        let written = write(&mut pen);
+        (self.bits, self.held) = (pen.bits, pen.held);
+        written
     }
 
     /// Fills the last byte with ones (T.81, F.1.2.3) and gives the file back.
@@ -158,9 +143,54 @@ impl Writer {
         while self.held > 0 {
             self.held -= 8;
             let [.., byte] = (self.bits >> self.held).to_be_bytes();
-            self.append_byte(byte);
+            append_byte(&mut self.file, byte);
         }
         self.file
+    }
+}
+
+/// Writes bits for a [`Writer`].
+pub(super) struct Pen<'a> {
+    file: &'a mut Vec<u8>,
+    bits: u64,
+    held: u32,
+}
+
+impl Pen<'_> {
+    /// Writes the lowest `count` bits, at most 32; the others are zero.
+    #[inline]
+    pub(super) fn put(&mut self, bits: u64, count: u32) {
+        self.bits = self.bits << count | bits;
+        self.held += count;
+        if self.held >= 32 {
+            self.held -= 32;
+            let [_, _, _, _, bytes @ ..] = (self.bits >> self.held).to_be_bytes();
+            append(self.file, bytes);
+        }
+    }
+}
+
+#[inline]
+fn append(file: &mut Vec<u8>, bytes: [u8; 4]) {
+    if has_ff(u64::from(u32::from_be_bytes(bytes))) {
+        append_bytewise(file, bytes);
+    } else {
+        file.extend_from_slice(&bytes);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn append_bytewise(file: &mut Vec<u8>, bytes: [u8; 4]) {
+    for byte in bytes {
+        append_byte(file, byte);
+    }
+}
+
+fn append_byte(file: &mut Vec<u8>, byte: u8) {
+    file.push(byte);
+    if byte == 0xFF {
+        file.push(0);
     }
 }
 

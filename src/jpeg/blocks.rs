@@ -4,12 +4,12 @@
 //! another place in the picture needs a new DC difference only.
 
 use super::bits::{Reader, Writer};
-use super::decode::Slot;
+use super::decode::{LEFT_OUT_SLOT, Slot};
 use super::huffman::{END_OF_BLOCK, Entry, Lookup, value};
 use super::idct::Block;
 
 /// Coefficients of a block.
-const COEFFICIENTS: usize = 64;
+const COEFFICIENTS: u8 = 64;
 
 /// Reads the difference of a block's DC coefficient to the one before (T.81, F.2.2.1).
 #[inline]
@@ -27,16 +27,14 @@ pub(super) fn dc_difference(reader: &mut Reader<'_>, table: &Lookup) -> Option<i
 /// Passes over a block's AC coefficients; nothing if they are not coded as any block's can be.
 #[inline]
 pub(super) fn skip_ac(reader: &mut Reader<'_>, table: &Lookup) -> Option<()> {
-    each_ac(reader, table, |_, _, _| Some(()))
+    each_ac(reader, table, |_, _, _| {})
 }
 
 /// Copies the codes of a block's AC coefficients.
 #[inline]
 pub(super) fn copy_ac(reader: &mut Reader<'_>, table: &Lookup, writer: &mut Writer) -> Option<()> {
-    each_ac(reader, table, |ahead, entry, _| {
-        let total = u32::from(entry.total);
-        writer.put(ahead >> (64 - total), total);
-        Some(())
+    writer.with_pen(|pen| {
+        each_ac(reader, table, |ahead, _, codes| pen.put(ahead >> (64 - codes.bits), codes.bits))
     })
 }
 
@@ -45,28 +43,35 @@ pub(super) fn copy_ac(reader: &mut Reader<'_>, table: &Lookup, writer: &mut Writ
 pub(super) fn read_ac(
     reader: &mut Reader<'_>,
     table: &Lookup,
-    slots: &[Slot; 64],
+    slots: &[Slot; 256],
     block: &mut Block,
 ) -> Option<()> {
-    each_ac(reader, table, |ahead, entry, behind| {
-        let value = match entry.value {
-            0 if entry.size == 0 => return Some(()),
-            0 => value(ahead << entry.code, entry.size),
-            value => value,
-        };
-        let slot = slots.get(behind.checked_sub(1)?)?;
-        *block.get_mut(usize::from(slot.place))? = f32::from(value) * slot.step;
-        Some(())
+    let mut store = |behind: u8, value: f32| {
+        let Slot { step, place } = slots.get(usize::from(behind)).copied().unwrap_or(LEFT_OUT_SLOT);
+        if let Some(coefficient) = block.get_mut(usize::from(place)) {
+            *coefficient = value * step;
+        }
+    };
+    each_ac(reader, table, |ahead, entry, codes| {
+        // Without a second code this is the first one's place, which is written once more.
+        store(codes.end, f32::from(entry.next_value));
+        let is_known = entry.value != 0 || entry.size == 0;
+        let value = if is_known { entry.value } else { value(ahead << entry.code, entry.size) };
+        store(codes.behind, f32::from(value));
     })
 }
 
-/// Goes over the codes of a block's AC coefficients, with the bits from there on and the place behind each.
+/// Codes that were read at once: how many bits, the place behind the first of them, and behind the last.
+#[derive(Clone, Copy)]
+struct Codes {
+    bits: u32,
+    behind: u8,
+    end: u8,
+}
+
+/// Goes over the codes of a block's AC coefficients, with the bits from there on.
 #[inline]
-fn each_ac(
-    reader: &mut Reader<'_>,
-    table: &Lookup,
-    mut coded: impl FnMut(u64, Entry, usize) -> Option<()>,
-) -> Option<()> {
+fn each_ac(reader: &mut Reader<'_>, table: &Lookup, mut coded: impl FnMut(u64, Entry, Codes)) -> Option<()> {
     let mut own = *reader;
     let mut place = 1;
     while place < COEFFICIENTS {
@@ -75,12 +80,20 @@ fn each_ac(
         if entry.total == 0 {
             return None;
         }
-        place += usize::from(entry.advance);
-        own.skip(entry.total.into());
-        coded(ahead, entry, place)?;
+        // No advance is more than 128, and a run no more than 16.
+        let behind = place + entry.advance;
+        let found = if behind < COEFFICIENTS {
+            Codes { bits: entry.total.into(), behind, end: behind + entry.next }
+        } else {
+            // What comes next is another block's.
+            Codes { bits: entry.alone(), behind, end: behind }
+        };
+        own.skip(found.bits);
+        coded(ahead, entry, found);
+        place = found.end;
     }
     *reader = own;
-    (place == COEFFICIENTS || place > usize::from(END_OF_BLOCK)).then_some(())
+    (place == COEFFICIENTS || place > END_OF_BLOCK).then_some(())
 }
 
 /// The category of a difference, which is the symbol of its code, and the bits behind that (T.81, F.1.2.1).

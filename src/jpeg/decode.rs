@@ -48,47 +48,58 @@ pub(super) struct Slot {
     pub(super) place: u8,
 }
 
+/// The slot of what no block has, or the scale has no use for.
+pub(super) const LEFT_OUT_SLOT: Slot = Slot { step: 0.0, place: LEFT_OUT };
+
 /// A component that becomes a plane.
 struct Incoming {
     track: Track,
-    slots: [Slot; 64],
+    /// By the place behind the coefficient; those of no coefficient are left out.
+    slots: [Slot; 256],
+    /// The block at hand: only what the scale uses is cleared for each.
+    block: Block,
     plane: Plane,
 }
 
 impl Incoming {
     fn new(scan: &Scan<'_>, channel: Channel, kept: Rect, scale: Scale) -> Option<Self> {
         let steps = scan.steps(channel.quantisation)?;
-        let mut slots = [Slot { step: 0.0, place: LEFT_OUT }; 64];
-        for ((slot, step), (row, column)) in slots.iter_mut().zip(steps).zip(zigzag()) {
+        let mut slots = [LEFT_OUT_SLOT; 256];
+        for ((slot, step), (row, column)) in slots.iter_mut().skip(1).zip(steps).zip(zigzag()) {
             let size = u8::try_from(scale.block()).ok()?;
             let place = if row < size && column < size { column * size + row } else { LEFT_OUT };
             *slot = Slot { step: f32::from(step), place };
         }
         let (across, down) = (channel.across * scale.block(), channel.down * scale.block());
         let plane = Plane::even(kept.width * across, kept.height * down, 128);
-        Some(Self { track: Track::new(scan, channel)?, slots, plane })
+        Some(Self { track: Track::new(scan, channel)?, slots, block: [0.0; 80], plane })
     }
 
     /// Reads a block and puts its samples where `column` and `row` say, counted in blocks.
     #[inline]
     fn block(&mut self, reader: &mut Reader<'_>, column: u32, row: u32, scale: Scale) -> Option<()> {
-        let mut block: Block = [0.0; 80];
-        let [first, ..] = &self.slots;
+        let block = &mut self.block;
+        match scale {
+            Scale::Full => clear::<64>(block),
+            Scale::Half => clear::<16>(block),
+            Scale::Quarter | Scale::Eighth => clear::<4>(block),
+        }
+        let [_, first, ..] = &self.slots;
         // Samples are shifted by 128 (A.3.1), which is 1024 in the first coefficient.
         let dc = i16::try_from(self.track.dc(reader)?).ok()?;
-        let [mean, ..] = &mut block;
+        let [mean, ..] = block;
         *mean = f32::from(dc) * first.step + 1024.0;
         if scale == Scale::Eighth {
             skip_ac(reader, &self.track.ac)?;
-            put(&mut self.plane, column, row, idct::eighth(&block));
+            put(&mut self.plane, column, row, idct::eighth(block));
             return Some(());
         }
-        read_ac(reader, &self.track.ac, &self.slots, &mut block)?;
+        read_ac(reader, &self.track.ac, &self.slots, block)?;
         match scale {
-            Scale::Full => put(&mut self.plane, column, row, idct::full(&block)),
-            Scale::Half => put(&mut self.plane, column, row, idct::half(&block)),
-            Scale::Quarter => put(&mut self.plane, column, row, idct::quarter(&block)),
-            Scale::Eighth => put(&mut self.plane, column, row, idct::eighth(&block)),
+            Scale::Full => put(&mut self.plane, column, row, idct::full(block)),
+            Scale::Half => put(&mut self.plane, column, row, idct::half(block)),
+            Scale::Quarter => put(&mut self.plane, column, row, idct::quarter(block)),
+            Scale::Eighth => put(&mut self.plane, column, row, idct::eighth(block)),
         }
         Some(())
     }
@@ -104,6 +115,13 @@ pub(super) fn zigzag() -> impl Iterator<Item = (u8, u8)> {
             (row, diagonal - row)
         })
     })
+}
+
+#[inline]
+fn clear<const N: usize>(block: &mut Block) {
+    if let Some(used) = block.first_chunk_mut() {
+        *used = [0.0; N];
+    }
 }
 
 #[inline]

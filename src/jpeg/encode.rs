@@ -2,7 +2,7 @@
 
 use wide::{bytemuck, f32x4};
 
-use super::bits::Writer;
+use super::bits::{Pen, Writer};
 use super::blocks::category;
 use super::decode::zigzag;
 use super::header::{Coding, Component, Header};
@@ -156,6 +156,8 @@ struct Outgoing<'a> {
     factors: [[f32x4; 2]; 8],
     /// Where the coefficients of the zigzag are, by columns.
     order: [u8; 64],
+    /// The places in the zigzag of each four coefficients by columns, for every choice of them.
+    places: [[u64; 16]; 16],
     /// Codes and their lengths by symbol.
     dc: [(u16, u8); 256],
     ac: [(u16, u8); 256],
@@ -175,9 +177,16 @@ impl<'a> Outgoing<'a> {
         for (place, (row, column)) in order.iter_mut().zip(zigzag()) {
             *place = column * 8 + row;
         }
+        let mut places = [[0; 16]; 16];
+        for (place, &column) in order.iter().enumerate() {
+            let choices = places.get_mut(usize::from(column / 4))?.iter_mut().enumerate();
+            for (_, places) in choices.filter(|(choice, _)| choice >> (column % 4) & 1 == 1) {
+                *places |= 1 << place;
+            }
+        }
         let factors = factors.map(bytemuck::cast);
         let codes = |class| standard(class, slot).map(|table| table.codes_by_symbol());
-        Some(Self { plane, factors, order, dc: codes(Class::Dc)?, ac: codes(Class::Ac)?, last: 0 })
+        Some(Self { plane, factors, order, places, dc: codes(Class::Dc)?, ac: codes(Class::Ac)?, last: 0 })
     }
 
     /// Codes the block at that place, counted in blocks.
@@ -185,36 +194,54 @@ impl<'a> Outgoing<'a> {
     fn block(&mut self, column: u32, row: u32, writer: &mut Writer) {
         let coefficients = self.coefficients(column, row);
         let [dc, ..] = coefficients;
-        let (symbol, bits, size) = category(i32::from(dc) - self.last);
-        put(&self.dc, symbol, bits, size, writer);
+        let difference = i32::from(dc) - self.last;
         self.last = i32::from(dc);
+        writer.with_pen(|pen| self.code(difference, &coefficients, pen));
+    }
+
+    #[inline]
+    fn code(&self, difference: i32, coefficients: &[i16; 64], pen: &mut Pen<'_>) {
+        let (symbol, bits, size) = category(difference);
+        put(&self.dc, symbol, bits, size, pen);
         // Most are zero, and not looked at one by one.
-        let (mut rest, mut behind) = (present(&coefficients) & !1, 1);
+        let (mut rest, mut behind) = (self.in_zigzag(present(coefficients)) & !1, 1);
         while rest != 0 {
             let place = rest.trailing_zeros();
             rest &= rest - 1;
             let mut zeros = place - behind;
             while zeros > 15 {
                 // Sixteen zeros (T.81, F.1.2.2).
-                put(&self.ac, 0xF0, 0, 0, writer);
+                put(&self.ac, 0xF0, 0, 0, pen);
                 zeros -= 16;
             }
-            let value = coefficients.get(length(place)).copied().unwrap_or_default();
+            let column = self.order.get(length(place)).copied().unwrap_or_default();
+            let value = coefficients.get(usize::from(column)).copied().unwrap_or_default();
             let (symbol, bits, size) = category(value.into());
-            put(&self.ac, length(zeros) * 16 + symbol, bits, size, writer);
+            put(&self.ac, length(zeros) * 16 + symbol, bits, size, pen);
             behind = place + 1;
         }
         if behind < 64 {
-            put(&self.ac, 0, 0, 0, writer);
+            put(&self.ac, 0, 0, 0, pen);
         }
     }
 
-    /// The quantised coefficients of a block in the order of the zigzag.
+    /// From a bit for each coefficient by columns to one for each in the order of the zigzag.
+    #[inline]
+    fn in_zigzag(&self, present: u64) -> u64 {
+        let choices = (0..64).step_by(4).map(|first| present >> first & 15);
+        self.places.iter().zip(choices).fold(0, |found, (places, choice)| {
+            let place = usize::try_from(choice).unwrap_or_default();
+            found | places.get(place).copied().unwrap_or_default()
+        })
+    }
+
+    /// The quantised coefficients of a block by columns.
     #[inline]
     fn coefficients(&self, column: u32, row: u32) -> [i16; 64] {
         let (mut left, mut right) = ([f32x4::ZERO; 8], [f32x4::ZERO; 8]);
-        for ((left, right), y) in left.iter_mut().zip(&mut right).zip(row * 8..) {
-            [*left, *right] = numbers(samples(self.plane, column, y));
+        let rows = samples(self.plane, column, row);
+        for ((left, right), row) in left.iter_mut().zip(&mut right).zip(rows) {
+            [*left, *right] = numbers(row);
         }
         let [left, right] = transposed([eight_coefficients(left), eight_coefficients(right)]);
         let (mut left, right) = (eight_coefficients(left), eight_coefficients(right));
@@ -226,19 +253,33 @@ impl<'a> Outgoing<'a> {
         for (quantised, ((upper, lower), [by_upper, by_lower])) in quantised.iter_mut().zip(columns) {
             *quantised = rounded(*upper * *by_upper, *lower * *by_lower).to_array();
         }
-        let quantised = quantised.as_flattened();
-        self.order.map(|place| quantised.get(usize::from(place)).copied().unwrap_or_default())
+        bytemuck::cast(quantised)
     }
 }
 
-/// Eight samples of a row; behind the plane's edges its last ones go on.
+/// The samples of a block, row by row; behind the plane's edges its last ones go on.
 #[inline]
-fn samples(plane: &Plane, column: u32, y: u32) -> [u8; 8] {
+fn samples(plane: &Plane, column: u32, row: u32) -> [[u8; 8]; 8] {
+    let (width, start) = (length(plane.width), length(row) * 8 * length(plane.width) + length(column) * 8);
+    let mut samples = [[0; 8]; 8];
+    if length(column) * 8 + 8 <= width
+        && let Some(inside) = plane.samples.get(start..start + 7 * width + 8)
+    {
+        for (samples, inside) in samples.iter_mut().zip(inside.chunks(width)) {
+            *samples = inside.first_chunk().copied().unwrap_or_default();
+        }
+        return samples;
+    }
+    for (samples, y) in samples.iter_mut().zip(row * 8..) {
+        *samples = at_edge(plane, column, y);
+    }
+    samples
+}
+
+#[cold]
+fn at_edge(plane: &Plane, column: u32, y: u32) -> [u8; 8] {
     let row = plane.row(y.min(plane.height.saturating_sub(1)));
     let rest = row.get(length(column) * 8..).unwrap_or_default();
-    if let Some(samples) = rest.first_chunk() {
-        return *samples;
-    }
     let mut samples = [row.last().copied().unwrap_or_default(); 8];
     for (sample, &inside) in samples.iter_mut().zip(rest) {
         *sample = inside;
@@ -247,7 +288,7 @@ fn samples(plane: &Plane, column: u32, y: u32) -> [u8; 8] {
 }
 
 #[inline]
-fn put(codes: &[(u16, u8); 256], symbol: usize, bits: u64, size: u32, writer: &mut Writer) {
+fn put(codes: &[(u16, u8); 256], symbol: usize, bits: u64, size: u32, pen: &mut Pen<'_>) {
     let (code, length) = codes.get(symbol).copied().unwrap_or_default();
-    writer.put((u64::from(code) << size) | bits, u32::from(length) + size);
+    pen.put((u64::from(code) << size) | bits, u32::from(length) + size);
 }

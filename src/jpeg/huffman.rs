@@ -99,11 +99,12 @@ const LOOKED_UP: u32 = 10;
 /// What a code stands for, ready to be used.
 ///
 /// For AC the `advance` is how many coefficients it accounts for: the run of zeros and the one behind it;
-/// [`END_OF_BLOCK`] for the end of the block.
+/// [`END_OF_BLOCK`] for the end of the block. Where the bits looked up hold a second code with all of its value, that is
+/// told at once: half of all codes are second ones, and each look takes as long as the one before lets it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(align(8))]
 pub(super) struct Entry {
-    /// Bits of the code and of the value behind it; zero for no entry.
+    /// Bits of the code and of the value behind it, and of the second one; zero for no entry.
     pub(super) total: u8,
     /// Bits of the code alone.
     pub(super) code: u8,
@@ -113,6 +114,10 @@ pub(super) struct Entry {
     pub(super) advance: u8,
     /// The value, where its bits were looked up with the code; zero if they still have to be read.
     pub(super) value: i16,
+    /// Coefficients that the second code accounts for; zero if there is none.
+    pub(super) next: u8,
+    /// Its value.
+    pub(super) next_value: i8,
 }
 
 /// More coefficients than a block has, and more than a run can reach over its end.
@@ -129,7 +134,28 @@ impl Entry {
             Class::Ac if symbol == 0xF0 || (1..=10).contains(&size) => run + 1,
             Class::Dc | Class::Ac => return None,
         };
-        Some(Self { total: code + size, code, size, advance, value: 0 })
+        Some(Self { total: code + size, code, size, advance, ..Self::default() })
+    }
+}
+
+impl Entry {
+    /// Adds the code behind this one, if the bits at `place` hold it whole.
+    fn join(&mut self, place: usize, entries: &[Self; 1 << LOOKED_UP]) {
+        let Some(left) = LOOKED_UP.checked_sub(self.total.into()).filter(|_| self.total > 0) else { return };
+        let behind = entries.get(place << self.total & ((1 << LOOKED_UP) - 1));
+        let Some(second) = behind.filter(|second| (1..=left).contains(&second.total.into())) else { return };
+        if self.advance < END_OF_BLOCK
+            && let Ok(value) = i8::try_from(second.value)
+        {
+            (self.next, self.next_value) = (second.advance, value);
+            self.total += second.total;
+        }
+    }
+
+    /// Bits of the first code and its value.
+    #[inline]
+    pub(super) fn alone(self) -> u32 {
+        u32::from(self.code) + u32::from(self.size)
     }
 }
 
@@ -171,6 +197,12 @@ impl Lookup {
                 let value = value(behind, entry.size);
                 let known = u32::from(entry.total) <= LOOKED_UP;
                 *place = Entry { value: if known { value } else { 0 }, ..entry };
+            }
+        }
+        if class == Class::Ac {
+            let single = short.clone();
+            for (place, entry) in short.iter_mut().enumerate() {
+                entry.join(place, &single);
             }
         }
         Self { short, long, long_from }

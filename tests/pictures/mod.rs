@@ -136,8 +136,10 @@ pub(crate) fn without_tables(file: &[u8]) -> Vec<u8> {
 pub(crate) fn photographs() -> Vec<Vec<u8>> {
     let Some(folder) = std::env::var_os("SCALECAM_FRAMES") else { return Vec::new() };
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
     paths
+        .into_iter()
         .filter(|path| path.extension().is_some_and(|end| end == "jpg"))
         .map(|path| std::fs::read(path).unwrap())
         .collect()

@@ -299,7 +299,6 @@ async fn a_thousand_weighings_get_no_picture_that_is_older_foreign_or_spliced() 
         camera: config.camera.clone(),
         picture: config.picture.clone(),
         recognition: config.recognition.clone(),
-        checksum: config.checksum.clone(),
         session: Session::open(config.recognition.clone(), key, Clock::system()).unwrap(),
         outbox: None,
         sinks: Sinks::start(&[], &link),
@@ -307,6 +306,7 @@ async fn a_thousand_weighings_get_no_picture_that_is_older_foreign_or_spliced() 
         bodies: Mutex::default(),
         placement: AtomicU64::new(0),
         smaller: AtomicU8::new(0),
+        checksum: config.checksum.clone(),
     });
     let pulse = Pulse::new("lane", Duration::from_secs(10), clock.now());
     let lane = Lane::new(shop, Detector::new(config.rules()), false, pulse);
