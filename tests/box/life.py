@@ -36,6 +36,24 @@ path = "/var/lib/scalecam/weighings.jsonl"
 kind = "scale-display"
 text = "{{product}} {{weight}}"
 """
+# a lane with nothing plugged in
+DESK = """\
+[device]
+id = "BOX-03"
+
+[scale]
+port = "sim:st-gs"
+
+[camera]
+kind = "synthetic"
+width = 640
+height = 360
+fps = 2
+
+[recognition]
+url = "{url}"
+ca_file = "/etc/scalecam/practice-ca.pem"
+"""
 UNPACK = "test -e /run/package/scalecam.deb || { mkdir -p /run/package && tar -C /run/package -xf /dev/disk/by-id/virtio-package; }"
 
 
@@ -135,22 +153,23 @@ class Life:
     def upgrade(self):
         """To a higher version and back, while a lane by template runs as well."""
         self.box.run(UNPACK)
-        self.box.run("sed 's/BOX-01/BOX-02/; s|^port = .*|port = \"sim:st-gs\"|; s/mt-sics/st-gs/; s/\"v4l2\"/\"synthetic\"/; /dev.v4l/d; /scale-display/,$d; s|/scalecam/weigh|/scalecam/2/weigh|' /etc/scalecam/config.toml | sed '$d' >/etc/scalecam/2.toml; scalecam check --config /etc/scalecam/2.toml; systemctl start scalecam@2")
+        self.write("3.toml", DESK.format(url=self.service.url), 644)
+        self.box.run("scalecam check --config /etc/scalecam/3.toml && systemctl start scalecam@3", limit=180)
         said = []
         for package in ("scalecam-next.deb", "scalecam.deb"):
-            one, two = self.pid(), self.pid("scalecam@2")
+            one, two = self.pid(), self.pid("scalecam@3")
             begin = time.monotonic()
             self.box.run(f"dpkg -i --force-confold /run/package/{package}", limit=300)
             version = self.box.run("dpkg-query -W -f '${Version}' scalecam")
             self.until("all parts ok", self.all_ok, 60)
             took = time.monotonic() - begin
-            for unit, old in (("scalecam", one), ("scalecam@2", two)):
+            for unit, old in (("scalecam", one), ("scalecam@3", two)):
                 self.needs(self.pid(unit) not in (0, old), f"{unit} was not started anew by the update")
                 self.needs(self.box.run(f"systemctl show {unit} -p NRestarts --value") == "0", f"the update counted as a crash of {unit}")
             self.weighings(1)
             said.append(f"{version} in {took:.0f} s")
-        self.box.run("systemctl stop scalecam@2")
-        self.say("brought up to a higher version and back", f"{', '.join(said)}; unit and lane restarted once each, settings and key kept")
+        self.box.run("systemctl stop scalecam@3")
+        self.say("brought to a higher version and back", f"{', '.join(said)}; unit and lane restarted once each, settings and key kept")
 
     def purge(self):
         secrets = self.box.run(f"journalctl --no-pager | grep -c {self.key_text} || true")

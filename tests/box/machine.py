@@ -60,7 +60,9 @@ class Machine:
         self.folder = folder
         path = lambda name: os.path.join(folder, name)
         self.command = [
-            "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2",
+            "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi",
+            # on a machine that does much else one is quicker: two wait for each other where one of them gets no time
+            "-smp", os.environ.get("SCALECAM_BOX_PROCESSORS", "2"),
             "-m", "1024", "-display", "none", "-nodefaults", "-no-reboot",
             "-kernel", f"{cache}/vmlinuz", "-initrd", f"{cache}/initrd-{stamp}.gz",
             "-append", "console=ttyAMA0 quiet loglevel=4 systemd.show_status=0",
@@ -94,7 +96,7 @@ class Machine:
         self.monitor.read(30)
         self.ask("qmp_capabilities")
         self.agent = Lines(connect(os.path.join(self.folder, "box")))
-        while self.agent.read(600).strip() != b"ready":
+        while self.agent.read(1800).strip() != b"ready":
             pass
         return time.monotonic() - begin
 
@@ -136,9 +138,6 @@ class Machine:
         """What is in the guest's memory alone is lost."""
         self.process.kill()
         self.process.wait()
-
-    def is_off(self):
-        return self.process.poll() is not None
 
     def stop(self):
         if self.process and self.process.poll() is None:

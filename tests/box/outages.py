@@ -127,9 +127,11 @@ class Outages:
         """Reports a selection for each; `accepted` gains the recognitions whose report the agent has accepted."""
         known = {outcome["weighing"]: outcome["recognition_id"] for outcome in outcomes}
         for line in self.box.run(REPORT + " ".join(known)).splitlines() if known else []:
-            weighing, status = line.split()
-            self.needs(status in ("200", "201"), f"the report for {weighing} was answered with {status}")
-            accepted.add(known[weighing])
+            weighing, _, status = line.partition(" ")
+            # the recognition is written beside the outcome, not before it: a till that is quicker asks again
+            self.needs(status in ("200", "201", "404"), f"the report for {weighing} was answered with “{status}”")
+            if status != "404":
+                accepted.add(known[weighing])
 
     def arrived(self, accepted):
         """Waits until every report that was accepted is at the service."""
@@ -144,7 +146,7 @@ class Outages:
         outcomes, _ = self.weighings(4)
         accepted = set()
         self.box.wire(False)
-        self.report(outcomes, accepted)
+        self.until("the reports are accepted", lambda: self.report(outcomes, accepted) or len(accepted) == len(outcomes), 30)
         self.box.cut_power()
         sent = {path_of(report) for report in self.service.reports()}
         self.needs(not accepted & sent, "a report was sent before it could be")
@@ -152,6 +154,18 @@ class Outages:
         self.until("all parts ok after the cut", self.all_ok, 180)
         twice = self.arrived(accepted)
         self.say("power cut in the moment in which reports were accepted", f"{len(accepted)} accepted without a network, {len(accepted)} at the service after the boot, {twice} sent twice")
+
+    def cut_after(self, seconds):
+        """Cuts the power then; also gives what says that it was this that happened."""
+        gone = threading.Event()
+
+        def cut():
+            gone.set()
+            self.box.cut_power()
+
+        timer = threading.Timer(seconds, cut)
+        timer.start()
+        return timer, gone
 
     def report_until(self, accepted, ended):
         """Reports each new weighing until the power goes."""
@@ -171,23 +185,20 @@ class Outages:
         for number in range(self.cut_times):
             begin = time.monotonic()
             # every fourth moment lies in the boot, which takes a while
-            in_boot = number % 4 == 3
-            timer = threading.Timer(chance.uniform(1, 0.9 * slowest), self.box.cut_power) if in_boot else None
-            if timer:
-                timer.start()
+            timer = None
+            if number % 4 == 3:
+                timer, gone = self.cut_after(chance.uniform(1, 0.9 * slowest))
             try:
                 took = self.box.start()
                 self.until("all parts ok after the cut", self.all_ok, 180)
                 boots, slowest = boots + 1, max(slowest, took)
                 if timer is None:
-                    timer = threading.Timer(chance.uniform(0, 12), self.box.cut_power)
-                    timer.start()
-                self.report_until(accepted, self.box.is_off)
+                    timer, gone = self.cut_after(chance.uniform(0, 12))
+                self.report_until(accepted, gone.is_set)
             except (Trouble, OSError):
-                if timer is None or not self.box.is_off():
+                if timer is None or not gone.is_set():
                     raise
-            timer.cancel()
-            self.box.cut_power()
+            timer.join()
             self.log.write(f"cut {number} after {time.monotonic() - begin:.1f} s, {len(accepted)} reports accepted so far\n".encode())
         self.box.start()
         self.until("all parts ok after the last cut", self.all_ok, 180)
