@@ -1,8 +1,9 @@
-//! Measures requests over a line with delay, in milliseconds from the request to its answer.
+//! The ends of a line with delay, for `benches/line.py`, which makes the line and prints the table.
 //!
-//! `session serve ADDRESS PORT FOLDER` runs the practice service there and writes its authority to FOLDER/ca.pem.
-//! `session ours|reqwest URL FOLDER COUNT PAUSE_MS [ARM_MS]` sends COUNT requests of 130 KB with that pause before
-//! each; `ARM_MS` before each request the session hears that the load has left zero.
+//! `session serve ADDRESS FOLDER` runs two practice services there, on port 8443 one that keeps connections, on
+//! port 8444 one that closes them after five idle seconds, and writes to FOLDER whom to trust, a key and a body.
+//! `session ours|reqwest URL FOLDER` reads lines: `arm` says that the load has left zero, `go` sends the request
+//! of 130 KB; the answer is the time it took, in milliseconds.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,12 +17,16 @@ use scalecam::practice::service::{Options, Service};
 use scalecam::recognition::{About, BodyBuilder, KeySource, ServiceUrl, Session, Settings, State};
 use scalecam::stamp::Clock;
 use scalecam::weight::Weight;
-use tokio::time::{Instant, sleep};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+use tokio::time::Instant;
 
 const KEY: &str = "bench";
 /// What a camera's 720p picture of 97 KB becomes in the request.
 const BODY_BYTES: usize = 130_000;
+/// Long enough for whoever notices a dead line late.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The port of the service that keeps connections, and of the one that does not.
+const PORTS: [(u16, Option<Duration>); 2] = [(8443, None), (8444, Some(Duration::from_secs(5)))];
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -30,98 +35,80 @@ fn main() -> Result<(), Failed> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match arguments.as_slice() {
-        ["serve", address, port, folder] => {
-            runtime.block_on(serve(address.parse()?, port.parse()?, Path::new(folder)))
-        }
-        [way @ ("ours" | "reqwest"), url, folder, count, pause, arm @ ..] => {
-            let arm = arm.first().map(|arm| arm.parse()).transpose()?.map(Duration::from_millis);
-            let plan = Plan {
-                url: (*url).to_owned(),
-                folder: PathBuf::from(folder),
-                count: count.parse()?,
-                pause: Duration::from_millis(pause.parse()?),
-                arm,
-            };
-            runtime.block_on(async {
-                let took = if *way == "ours" { ours(&plan).await? } else { stock(&plan).await? };
-                report(way, &plan, took);
-                Ok(())
-            })
-        }
+        ["serve", address, folder] => runtime.block_on(serve(address.parse()?, Path::new(folder))),
+        ["ours", url, folder] => runtime.block_on(ours(url, Path::new(folder))),
+        ["reqwest", url, folder] => runtime.block_on(stock(url, Path::new(folder))),
         // `cargo bench` and `cargo test --benches` without a line to measure on
         _ => Ok(()),
     }
 }
 
-struct Plan {
-    url: String,
-    folder: PathBuf,
-    count: u32,
-    pause: Duration,
-    arm: Option<Duration>,
+async fn serve(address: IpAddr, folder: &Path) -> Result<(), Failed> {
+    let mut trusted = String::new();
+    let mut services = Vec::new();
+    for (port, idle) in PORTS {
+        let service = Service::start(Options { address, port, idle, ..Options::default() }).await?;
+        trusted += service.ca_pem();
+        services.push(service);
+    }
+    std::fs::write(folder.join("ca.pem"), trusted)?;
+    std::fs::write(folder.join("body"), body())?;
+    std::fs::write(folder.join("key"), KEY)?;
+    std::future::pending().await
 }
 
-async fn serve(address: IpAddr, port: u16, folder: &Path) -> Result<(), Failed> {
-    let service = Service::start(Options { address, port, ..Options::default() }).await?;
-    std::fs::write(folder.join("ca.pem"), service.ca_pem())?;
-    std::fs::write(folder.join("key"), KEY)?;
-    let mut counters = service.watch();
-    while counters.changed().await.is_ok() {
-        let seen = *counters.borrow_and_update();
-        std::fs::write(folder.join("seen"), format!("{seen:?}\n"))?;
+fn orders() -> Lines<BufReader<Stdin>> {
+    BufReader::new(tokio::io::stdin()).lines()
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark speaks to people")]
+fn tell<E: std::fmt::Display>(began: Instant, result: Result<(), E>) {
+    match result {
+        Ok(()) => println!("{:.3}", began.elapsed().as_secs_f64() * 1_000.0),
+        Err(error) => println!("failed {error}"),
+    }
+}
+
+async fn ours(url: &str, folder: &Path) -> Result<(), Failed> {
+    let settings = Settings {
+        url: ServiceUrl::parse(url)?,
+        ca_file: Some(PathBuf::from(folder).join("ca.pem")),
+        ..Settings::default()
+    };
+    let source = KeySource::new(None, folder.join("key"));
+    let session = Session::open(settings, source, Clock::system())?;
+    session.state().wait_for(|state| *state == State::Connected).await?;
+    let (body, mut orders) = (Bytes::from(std::fs::read(folder.join("body"))?), orders());
+    while let Some(order) = orders.next_line().await? {
+        if order == "arm" {
+            session.arm();
+        } else {
+            let began = Instant::now();
+            let attempted = session.recognise(body.clone(), "01JBENCH", PATIENCE).await;
+            tell(began, attempted.result.map(|_| ()));
+        }
     }
     Ok(())
 }
 
-async fn ours(plan: &Plan) -> Result<Vec<Duration>, Failed> {
-    let settings = Settings {
-        url: ServiceUrl::parse(&plan.url)?,
-        ca_file: Some(plan.folder.join("ca.pem")),
-        ..Settings::default()
-    };
-    let source = KeySource::new(None, plan.folder.join("key"));
-    let session = Session::open(settings, source, Clock::system())?;
-    session.state().wait_for(|state| *state == State::Connected).await?;
-    let (body, mut took) = (body(), Vec::new());
-    for _ in 0..plan.count {
-        let arm = plan.arm.unwrap_or(Duration::ZERO).min(plan.pause);
-        sleep(plan.pause.saturating_sub(arm)).await;
-        if plan.arm.is_some() {
-            session.arm();
-            sleep(arm).await;
-        }
-        let began = Instant::now();
-        let attempted = session.recognise(body.clone(), "01JBENCH", PATIENCE).await;
-        took.push(began.elapsed());
-        attempted.result?;
-    }
-    eprintln_tally(&session);
-    Ok(took)
-}
-
-#[expect(clippy::print_stderr, reason = "a benchmark speaks to people")]
-fn eprintln_tally(session: &Session) {
-    eprintln!("{:?}", session.tally());
-}
-
-async fn stock(plan: &Plan) -> Result<Vec<Duration>, Failed> {
-    let pem = std::fs::read(plan.folder.join("ca.pem"))?;
+async fn stock(url: &str, folder: &Path) -> Result<(), Failed> {
+    let trusted = reqwest::Certificate::from_pem_bundle(&std::fs::read(folder.join("ca.pem"))?)?;
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "TLS is set up already")?;
-    let client =
-        reqwest::Client::builder().tls_certs_only([reqwest::Certificate::from_pem(&pem)?]).build()?;
-    let (body, mut took) = (body(), Vec::new());
-    for index in 0..=plan.count {
-        sleep(plan.pause).await;
-        let began = Instant::now();
-        let request = client.post(format!("{}recognition/", plan.url)).header("tiliter-api-key", KEY);
-        let answer = request.header("content-type", "application/json").body(body.clone()).send().await?;
-        answer.error_for_status()?.text().await?;
-        // the first one makes the connection, which the session made beforehand
-        if index > 0 {
-            took.push(began.elapsed());
+    let client = reqwest::Client::builder().tls_certs_only(trusted).build()?;
+    let (body, mut orders) = (Bytes::from(std::fs::read(folder.join("body"))?), orders());
+    while let Some(order) = orders.next_line().await? {
+        if order == "arm" {
+            continue;
         }
+        let began = Instant::now();
+        let request = client.post(format!("{url}recognition/")).header("tiliter-api-key", KEY);
+        let sent = async {
+            let answer = request.header("content-type", "application/json").body(body.clone()).send().await?;
+            answer.error_for_status()?.text().await.map(|_| ())
+        };
+        tell(began, sent.await);
     }
-    Ok(took)
+    Ok(())
 }
 
 fn body() -> Bytes {
@@ -157,25 +144,4 @@ fn body() -> Bytes {
         max_options: None,
     };
     BodyBuilder::new().build(&about, text.len(), |buffer| buffer.put_slice(text.as_bytes()))
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark speaks to people")]
-fn report(way: &str, plan: &Plan, mut took: Vec<Duration>) {
-    took.sort();
-    let at = |part: f64| {
-        let index = (f64::from(plan.count.saturating_sub(1)) * part).round();
-        took.iter()
-            .zip(0_u32..)
-            .find(|(_, each)| f64::from(*each) >= index)
-            .map_or(0.0, |(each, _)| each.as_secs_f64() * 1_000.0)
-    };
-    println!(
-        "{way:8} pause {:>6} ms  n {:>4}  median {:>7.1} ms  p05 {:>7.1}  p95 {:>7.1}  worst {:>7.1}",
-        plan.pause.as_millis(),
-        plan.count,
-        at(0.5),
-        at(0.05),
-        at(0.95),
-        at(1.0),
-    );
 }
