@@ -3,7 +3,7 @@
 _scalecam() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} path=() each help
     case $before in
-    --config | --output | --ca-file | --client-file | --api-key-file | --link)
+    --config | --file | --picture | --output | --ca-file | --client-file | --api-key-file | --link)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;

@@ -442,7 +442,7 @@ async fn nothing_accepted_is_lost_by_a_kill() {
     let mut accepted = BTreeSet::new();
     for round in 0..rounds {
         let folder = folder.clone();
-        let killed = tokio::task::spawn_blocking(move || kill_after(&folder, 1 + round * 7 % 40));
+        let killed = tokio::task::spawn_blocking(move || kill_after(&folder, 1 + round % 5));
         accepted.extend(killed.await.unwrap());
     }
     assert!(accepted.len() >= rounds, "the rounds accepted nothing");
