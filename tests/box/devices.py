@@ -84,7 +84,8 @@ class Devices:
                  f"of which the agent took {middle(own):.1f} s (at most {max(own):.1f}, {sum(each < 5 for each in own)} times within 5 s) after the kernel had it; "
                  f"no node left over; resident {memory} kB before, {memory_after} kB after")
         # what the emulation needs while this machine gives it no time is not the agent's
-        self.needs(late == 0, f"the agent needed 5 s or more {late} times although this machine had time for it")
+        # the short form runs where nobody knows what else the machine does; it prints the times and asks for the return alone
+        self.needs(self.short or late == 0, f"the agent needed 5 s or more {late} times although this machine had time for it")
 
     def no_zombies(self):
         nodes = self.box.run("echo $(cd /dev; ls -d ttyUSB* video* 2>/dev/null)")
