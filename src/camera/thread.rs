@@ -90,21 +90,25 @@ fn driver(settings: &Settings) -> Box<dyn Driver> {
 
 /// Opens the camera again and again, with growing pauses, until it is told to stop.
 fn serve(driver: &mut dyn Driver, desk: &Rc<Desk>) {
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut longest) = (Duration::ZERO, driver.longest_pause());
     loop {
         desk.delivered.set(false);
         match driver.run(desk) {
             End::Stopped => return,
             End::Lost(why) => desk.lose(&why),
         }
-        if desk.delivered.get() {
-            pause = FIRST_PAUSE;
-        }
+        let before = std::mem::replace(&mut longest, driver.longest_pause());
+        pause = if desk.delivered.get() { FIRST_PAUSE } else { next_pause(pause, before, longest) };
         if desk.wait(None, desk.clock.now() + pause) == Woken::Stop {
             return;
         }
-        pause = (pause * 2).min(driver.longest_pause());
     }
+}
+
+/// The pause after this one. One whose limit rises belongs to a device that was away and has just been plugged in: it
+/// may refuse to be opened while the system still prepares it, and is tried again as quickly as at first.
+fn next_pause(pause: Duration, limit_before: Duration, limit: Duration) -> Duration {
+    if limit > limit_before { FIRST_PAUSE } else { (pause * 2).clamp(FIRST_PAUSE, limit) }
 }
 
 impl Camera {
@@ -134,5 +138,27 @@ impl Drop for Camera {
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_their_limit_and_begin_anew_for_a_device_that_has_just_come_back() {
+        let (absent, failing) = (Duration::from_secs(1), Duration::from_secs(5));
+        let mut pause = Duration::ZERO;
+        for milliseconds in [250, 500, 1000, 1000] {
+            pause = next_pause(pause, absent, absent);
+            assert_eq!(pause.as_millis(), milliseconds);
+        }
+        pause = next_pause(pause, absent, failing);
+        assert_eq!(pause, FIRST_PAUSE);
+        for milliseconds in [500, 1000, 2000, 4000, 5000, 5000] {
+            pause = next_pause(pause, failing, failing);
+            assert_eq!(pause.as_millis(), milliseconds);
+        }
+        assert_eq!(next_pause(pause, failing, absent), absent);
     }
 }
