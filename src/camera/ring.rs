@@ -30,6 +30,8 @@ struct News {
     /// Counts frames that were thrown away as broken.
     broken: u64,
     state: State,
+    /// What the camera refused of its settings.
+    refused: Option<Arc<str>>,
 }
 
 /// Why there is no picture of a moment.
@@ -51,7 +53,7 @@ pub enum NoFrame {
 
 impl Default for Ring {
     fn default() -> Self {
-        let news = News { pushes: 0, broken: 0, state: State::Opening };
+        let news = News { pushes: 0, broken: 0, state: State::Opening, refused: None };
         Self { frames: Mutex::default(), spare: Mutex::default(), news: watch::Sender::new(news) }
     }
 }
@@ -108,6 +110,19 @@ impl Ring {
             self.recycle(frames);
         }
         self.news.send_modify(|news| news.state = state);
+    }
+
+    /// Keeps what the camera refused of its settings, one sentence for each: it delivers all the same, only not as the
+    /// settings want it.
+    pub fn set_refused(&self, refused: &[String]) {
+        let said = (!refused.is_empty()).then(|| refused.join("; ").into());
+        self.news.send_modify(|news| news.refused = said);
+    }
+
+    /// What the camera refused of its settings when it was opened last, and what it offers instead.
+    #[must_use]
+    pub fn refused(&self) -> Option<Arc<str>> {
+        self.news.borrow().refused.clone()
     }
 
     /// The camera's present state.

@@ -119,7 +119,12 @@ impl Sight {
     fn camera(&self) -> Part {
         match self.camera.state() {
             camera::State::Opening => Part::new(false, "opening", "camera: opening"),
-            camera::State::Live => Part::new(true, "live", "camera: ok"),
+            camera::State::Live => match self.camera.refused() {
+                None => Part::new(true, "live", "camera: ok"),
+                Some(what) => {
+                    Part::new(true, "live", format!("camera: ok, but not as the settings want it: {what}"))
+                }
+            },
             camera::State::Lost(why) => Part::new(false, "lost", &*why),
         }
     }

@@ -64,8 +64,6 @@ pub(super) struct V4l2 {
     wish: Wish,
     warm_up: Duration,
     controls: Controls,
-    /// What the camera refused of its controls when it was opened last, so that it is said once.
-    refused: Vec<String>,
     ladder: Ladder,
     /// The sequence of the newest frame: it counts on when the camera is opened again.
     sequence: u64,
@@ -106,7 +104,6 @@ impl V4l2 {
             wish: Wish { width, height, fps: settings.fps.get() },
             warm_up: settings.warm_up,
             controls: settings.controls.clone(),
-            refused: Vec::new(),
             ladder: Ladder::default(),
             sequence: 0,
             opened: false,
@@ -129,10 +126,12 @@ impl V4l2 {
         let camera = backend::camera(&capture, &self.place.name().to_string_lossy());
         let mut open = Open { camera, capture };
         let refused = open.set_controls(&self.controls);
-        if !refused.is_empty() && refused != self.refused {
-            warn!(camera = desk.name, "the camera did not take all of its controls: {}", refused.join("; "));
+        // said once, however often the camera is opened again
+        let before = desk.ring.refused();
+        desk.ring.set_refused(&refused);
+        if let Some(what) = desk.ring.refused().filter(|what| before.as_ref() != Some(what)) {
+            warn!(camera = desk.name, "the camera did not take all of its controls: {what}");
         }
-        self.refused = refused;
         open.start()?;
         Ok(open)
     }

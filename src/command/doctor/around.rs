@@ -62,6 +62,13 @@ pub(super) async fn camera(config: &Config) -> Finding {
     if config.camera.source.is_simulated() {
         return Finding::warn("camera", format!("{name}: SIMULATION"), "set camera.kind for a real lane");
     }
+    if let Some(what) = camera.ring().refused() {
+        return Finding::warn(
+            "camera",
+            format!("{name}: it delivers pictures, but not as the settings want it: {what}"),
+            "correct camera.controls in the settings",
+        );
+    }
     Finding::ok("camera", format!("{name}: it delivers pictures"))
 }
 

@@ -339,7 +339,7 @@ fn controls_are_set_at_every_opening_automatics_first_and_read_back() {
     stage.lost();
     assert_eq!(stage.log(), "open set 1=0 set 2=205 start stop close");
     let missing = "it has no control nothing (it has auto_exposure, a_time)";
-    assert_eq!(stage.driver.refused, [missing, "a_time = 205 became 200"]);
+    assert_eq!(*stage.desk.ring.refused().unwrap(), format!("{missing}; a_time = 205 became 200"));
     // A camera forgets its controls when it loses its power.
     stage.world.controls.borrow_mut()[0].1 = 1;
     stage.run();
@@ -356,5 +356,6 @@ fn a_value_that_an_automatic_rules_is_reported_and_the_camera_runs() {
     stage.driver.controls = toml::from_str("a_time = 200").unwrap();
     assert_eq!(stage.run(), End::Stopped);
     assert_eq!(stage.frames().len(), 1);
-    assert!(stage.driver.refused[0].starts_with("a_time = 200 was refused: "), "{:?}", stage.driver.refused);
+    let refused = stage.desk.ring.refused().unwrap();
+    assert!(refused.starts_with("a_time = 200 was refused: "), "{refused}");
 }
