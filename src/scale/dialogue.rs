@@ -20,6 +20,10 @@ use super::{Decoder, Family, Frame, Garbled, Heard, Profile, Reading, Stability,
 use crate::stamp::Stamp;
 use crate::weight::Quantity;
 
+/// The shortest time from one question to the next. At 9600 baud an answer takes twice as long; a scale on USB answers
+/// within a millisecond, and asking it thousands of times a second tells nothing new and keeps a small box busy.
+const QUICKEST: Duration = Duration::from_millis(10);
+
 /// A frame whose next byte is later than this was cut. FTDI adapters hold bytes back for up to 16 ms and a
 /// loaded USB bus adds to it, so this is well above both.
 const INTER_BYTE: Duration = Duration::from_millis(100);
@@ -226,7 +230,9 @@ impl Dialogue {
             }
             (Next::Done, Asked::Weight(asked)) => {
                 let calm = at.since(self.same_since) >= self.calm_after;
-                Turn::Idle { ask_at: if calm { (asked + unhurried).max(at) } else { at + brisk } }
+                let next =
+                    if calm { (asked + unhurried).max(at) } else { (asked + QUICKEST).max(at + brisk) };
+                Turn::Idle { ask_at: next }
             }
             (Next::Refused(_), Asked::Weight(_)) => Turn::Idle { ask_at: at + QUIET },
             (Next::Missed, Asked::Weight(_)) => {

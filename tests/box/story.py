@@ -123,7 +123,7 @@ class Story(Life, Devices, Outages):
         if not any(abs(float(shown) * 1000 - outcome["grams"]) < 0.01 for shown in rests):
             raise Trouble(f"{outcome['grams']} g was never at rest on the plate, only {rests}")
         requests = [each for each in self.service.requests() if each["recognition_id"] == outcome["recognition_id"]]
-        if len(requests) != 1 or requests[0]["picture"]["width"] != self.width:
+        if len(requests) != 1 or requests[0]["picture"]["width"] != self.height * 5 // 3:
             raise Trouble(f"the service heard {requests} for {outcome['recognition_id']}")
         name = (outcome["options"][0]["name"] or "")[:5]
         shown = lambda: any(event["event"] == "text" and event["text"].startswith(name) for event in self.scale.since(before))
