@@ -71,6 +71,15 @@ fn polling_is_unhurried_while_nothing_changes_and_back_to_back_while_it_does() {
 }
 
 #[test]
+fn a_scale_that_answers_at_once_is_asked_a_hundred_times_a_second_at_most() {
+    let mut dialogue = begin("mt-sics");
+    let asked = play(&mut dialogue, 0, 1_000, 0, |now, _| {
+        format!("S D {:10.3} kg\r\n", now as f64 / 1e3).into_bytes()
+    });
+    assert!((95..=101).contains(&asked.len()), "{}", asked.len());
+}
+
+#[test]
 fn a_request_is_only_ever_the_harmless_one() {
     let mut sent = Vec::new();
     for (protocol, request) in [("mt-sics", &b"SI\r\n"[..]), ("toledo-8217", b"W")] {
