@@ -110,8 +110,9 @@ const fn has_ff(word: u64) -> bool {
 #[derive(Debug)]
 pub(super) struct Writer {
     file: Vec<u8>,
+    /// The last bits, the newest at the bottom; what stands above those held means nothing.
     bits: u64,
-    /// Fewer than 32 between calls.
+    /// Fewer than 64.
     held: u32,
 }
 
@@ -140,9 +141,8 @@ impl Writer {
     pub(super) fn finish(mut self) -> Vec<u8> {
         let filling = (8 - self.held % 8) % 8;
         self.put((1 << filling) - 1, filling);
-        while self.held > 0 {
-            self.held -= 8;
-            let [.., byte] = (self.bits >> self.held).to_be_bytes();
+        let bytes = self.bits.to_be_bytes();
+        for &byte in bytes.iter().skip(usize::try_from(8 - self.held / 8).unwrap_or_default()) {
             append_byte(&mut self.file, byte);
         }
         self.file
@@ -160,29 +160,32 @@ impl Pen<'_> {
     /// Writes the lowest `count` bits, at most 32; the others are zero.
     #[inline]
     pub(super) fn put(&mut self, bits: u64, count: u32) {
-        self.bits = self.bits << count | bits;
-        self.held += count;
-        if self.held >= 32 {
-            self.held -= 32;
-            let [_, _, _, _, bytes @ ..] = (self.bits >> self.held).to_be_bytes();
-            append(self.file, bytes);
+        let free = 64 - self.held;
+        if count < free {
+            self.bits = self.bits << count | bits;
+            self.held += count;
+        } else {
+            // So few bits fill up only what holds some already, so that no shift is one by 64.
+            self.held = count - free;
+            append(self.file, self.bits << free | bits >> self.held);
+            self.bits = bits;
         }
     }
 }
 
 #[inline]
-fn append(file: &mut Vec<u8>, bytes: [u8; 4]) {
-    if has_ff(u64::from(u32::from_be_bytes(bytes))) {
-        append_bytewise(file, bytes);
+fn append(file: &mut Vec<u8>, word: u64) {
+    if has_ff(word) {
+        append_bytewise(file, word);
     } else {
-        file.extend_from_slice(&bytes);
+        file.extend_from_slice(&word.to_be_bytes());
     }
 }
 
 #[cold]
 #[inline(never)]
-fn append_bytewise(file: &mut Vec<u8>, bytes: [u8; 4]) {
-    for byte in bytes {
+fn append_bytewise(file: &mut Vec<u8>, word: u64) {
+    for byte in word.to_be_bytes() {
         append_byte(file, byte);
     }
 }

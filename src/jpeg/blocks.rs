@@ -96,14 +96,12 @@ fn each_ac(reader: &mut Reader<'_>, table: &Lookup, mut coded: impl FnMut(u64, E
     (place == COEFFICIENTS || place > END_OF_BLOCK).then_some(())
 }
 
-/// The category of a difference, which is the symbol of its code, and the bits behind that (T.81, F.1.2.1).
+/// The category of a value, which is how many bits it takes, and those bits (T.81, F.1.2.1).
 #[inline]
-pub(super) fn category(difference: i32) -> (usize, u64, u32) {
-    let size = 32 - difference.unsigned_abs().leading_zeros();
-    let bits = if difference < 0 { difference - 1 } else { difference };
-    let [b0, b1, b2, b3] = bits.to_ne_bytes();
-    let bits = u64::from(u32::from_ne_bytes([b0, b1, b2, b3])) & ((1 << size) - 1);
-    (usize::try_from(size).unwrap_or_default(), bits, size)
+pub(super) fn category(value: i32) -> (u32, u64) {
+    let size = 32 - value.unsigned_abs().leading_zeros();
+    let bits = value.wrapping_add(value >> 31).cast_unsigned();
+    (size, u64::from(bits) & ((1 << size) - 1))
 }
 
 #[cfg(test)]
@@ -116,10 +114,10 @@ mod tests {
         for (difference, size, bits) in
             [(0, 0, 0), (-1, 1, 0), (1, 1, 1), (-7, 3, 0), (-4, 3, 0b011), (4, 3, 0b100), (7, 3, 0b111)]
         {
-            assert_eq!(category(difference), (usize::try_from(size).unwrap(), bits, size));
+            assert_eq!(category(difference), (size, bits));
         }
         for difference in -2047..=2047 {
-            let (_, bits, size) = category(difference);
+            let (size, bits) = category(difference);
             let ahead = if size == 0 { 0x8000_0000_0000_0001 } else { bits << (64 - size) };
             assert_eq!(i32::from(value(ahead, u8::try_from(size).unwrap())), difference);
         }

@@ -4,6 +4,7 @@ use super::bits::{Reader, Writer};
 use super::blocks::{category, copy_ac, skip_ac};
 use super::course::{Fate, Selection, Track, Unit, Visitor, lead};
 use super::huffman::{Class, Table, standard};
+use super::plane;
 use super::scan::{Channel, Closed, Scan, Unusual};
 use super::segments::{append, marker};
 use super::{EOI, Image, Rect, SOI};
@@ -117,8 +118,8 @@ impl Outgoing {
 
     #[inline]
     fn write_dc(&mut self, dc: i32, writer: &mut Writer) -> Option<()> {
-        let (category, bits, size) = category(dc - self.last);
-        let (code, length) = (*self.dc_codes.get(category)?)?;
+        let (size, bits) = category(dc - self.last);
+        let (code, length) = (*self.dc_codes.get(plane::length(size))?)?;
         writer.put(u64::from(code) << size | bits, length + size);
         self.last = dc;
         Some(())

@@ -68,7 +68,7 @@ impl Incoming {
         for ((slot, step), (row, column)) in slots.iter_mut().skip(1).zip(steps).zip(zigzag()) {
             let size = u8::try_from(scale.block()).ok()?;
             let place = if row < size && column < size { column * size + row } else { LEFT_OUT };
-            *slot = Slot { step: f32::from(step), place };
+            *slot = Slot { step: f32::from(step) * scale.strength(row, column), place };
         }
         let (across, down) = (channel.across * scale.block(), channel.down * scale.block());
         let plane = Plane::even(kept.width * across, kept.height * down, 128);
@@ -85,10 +85,9 @@ impl Incoming {
             Scale::Quarter | Scale::Eighth => clear::<4>(block),
         }
         let [_, first, ..] = &self.slots;
-        // Samples are shifted by 128 (A.3.1), which is 1024 in the first coefficient.
         let dc = i16::try_from(self.track.dc(reader)?).ok()?;
         let [mean, ..] = block;
-        *mean = f32::from(dc) * first.step + 1024.0;
+        *mean = f32::from(dc) * first.step + scale.middle();
         if scale == Scale::Eighth {
             skip_ac(reader, &self.track.ac)?;
             put(&mut self.plane, column, row, idct::eighth(block));

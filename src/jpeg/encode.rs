@@ -2,14 +2,13 @@
 
 use wide::{bytemuck, f32x4};
 
-use super::bits::{Pen, Writer};
-use super::blocks::category;
+use super::bits::Writer;
 use super::decode::zigzag;
 use super::header::{Coding, Component, Header};
-use super::huffman::{Class, standard};
-use super::lanes::{eight_coefficients, numbers, present, rounded, transposed};
+use super::lanes::{SCALES, eight_coefficients, numbers, rounded, sums, transposed, whole};
 use super::plane::length;
 use super::segments::{append, marker};
+use super::symbols::Symbols;
 use super::{EOI, Plane, SOI, STANDARD_TABLES};
 
 /// Why planes make no file.
@@ -49,20 +48,19 @@ pub fn encode(planes: &[&Plane], quality: u8) -> Result<Vec<u8>, Uncodable> {
     let mut file = Vec::with_capacity(length(luma.width) * length(luma.height) / 2 + 1024);
     head(&mut file, (width, height), (across, down), chroma.len(), &steps);
     let (mut writer, [luma_steps, chroma_steps]) = (Writer::new(file), &steps);
-    let mut luma = Outgoing::new(luma, 0, luma_steps).ok_or(Uncodable::Planes)?;
-    let chroma = chroma.iter().map(|plane| Outgoing::new(plane, 1, chroma_steps));
-    let mut chroma: Vec<Outgoing<'_>> = chroma.collect::<Option<_>>().ok_or(Uncodable::Planes)?;
-    let (across, down) = (u32::from(across), u32::from(down));
-    let units = |pixels: u16, blocks| u32::from(pixels).div_ceil(8 * blocks);
-    for (row, column) in (0..units(height, down)).flat_map(|y| (0..units(width, across)).map(move |x| (y, x)))
-    {
-        for y in row * down..(row + 1) * down {
-            for x in column * across..(column + 1) * across {
-                luma.block(x, y, &mut writer);
-            }
+    let luma = Outgoing::new(luma, (across, down), 0, luma_steps);
+    let chroma = chroma.iter().map(|plane| Outgoing::new(plane, (1, 1), 1, chroma_steps));
+    let channels: Option<Vec<Outgoing<'_>>> = std::iter::once(luma).chain(chroma).collect();
+    let mut channels = channels.ok_or(Uncodable::Planes)?;
+    let units = |pixels: u16, blocks: u8| u32::from(pixels).div_ceil(8 * u32::from(blocks));
+    for row in 0..units(height, down) {
+        for channel in &mut channels {
+            channel.enter(row);
         }
-        for channel in &mut chroma {
-            channel.block(column, row, &mut writer);
+        for column in 0..units(width, across) {
+            for channel in &mut channels {
+                channel.unit(column, &mut writer);
+            }
         }
     }
     let mut file = writer.finish();
@@ -152,143 +150,112 @@ fn head(
 /// A component that is coded.
 struct Outgoing<'a> {
     plane: &'a Plane,
+    /// Blocks across and down one coding unit.
+    across: u32,
+    down: u32,
+    /// The rows of blocks of the units at hand.
+    strips: Vec<Strip<'a>>,
     /// What coefficients are multiplied with, by columns.
     factors: [[f32x4; 2]; 8],
-    /// Where the coefficients of the zigzag are, by columns.
-    order: [u8; 64],
-    /// The places in the zigzag of each four coefficients by columns, for every choice of them.
-    places: [[u64; 16]; 16],
-    /// Codes and their lengths by symbol.
-    dc: [(u16, u8); 256],
-    ac: [(u16, u8); 256],
+    symbols: &'static Symbols,
     /// The DC coefficient of the last block.
     last: i32,
 }
 
 impl<'a> Outgoing<'a> {
-    fn new(plane: &'a Plane, slot: u8, steps: &[u8; 64]) -> Option<Self> {
+    fn new(plane: &'a Plane, (across, down): (u8, u8), slot: u8, steps: &[u8; 64]) -> Option<Self> {
         let mut factors = [[0.0; 8]; 8];
-        for (column, factors) in factors.iter_mut().enumerate() {
-            for (factor, &step) in factors.iter_mut().zip(steps.iter().skip(column).step_by(8)) {
-                *factor = 1.0 / f32::from(step);
+        for ((column, factors), across) in factors.iter_mut().enumerate().zip(SCALES) {
+            let steps = steps.iter().skip(column).step_by(8);
+            for ((factor, &step), down) in factors.iter_mut().zip(steps).zip(SCALES) {
+                *factor = 1.0 / (f32::from(step) * across * down * 8.0);
             }
         }
-        let mut order = [0; 64];
-        for (place, (row, column)) in order.iter_mut().zip(zigzag()) {
-            *place = column * 8 + row;
-        }
-        let mut places = [[0; 16]; 16];
-        for (place, &column) in order.iter().enumerate() {
-            let choices = places.get_mut(usize::from(column / 4))?.iter_mut().enumerate();
-            for (_, places) in choices.filter(|(choice, _)| choice >> (column % 4) & 1 == 1) {
-                *places |= 1 << place;
+        let (across, down, factors) = (across.into(), down.into(), factors.map(bytemuck::cast));
+        let symbols = Symbols::standard(slot)?;
+        Some(Self { plane, across, down, strips: Vec::new(), factors, symbols, last: 0 })
+    }
+
+    /// Goes to a row of units.
+    fn enter(&mut self, row: u32) {
+        self.strips.clear();
+        let rows = row * self.down..(row + 1) * self.down;
+        self.strips.extend(rows.map(|row| Strip::new(self.plane, row)));
+    }
+
+    /// Codes the unit at a place in its row.
+    #[inline]
+    fn unit(&mut self, column: u32, writer: &mut Writer) {
+        for strip in &self.strips {
+            for column in column * self.across..(column + 1) * self.across {
+                let coefficients = quantised(strip.block(length(column)), &self.factors);
+                let [dc, ..] = coefficients;
+                let difference = i32::from(dc) - self.last;
+                self.last = i32::from(dc);
+                writer.with_pen(|pen| self.symbols.write(difference, &coefficients, pen));
             }
         }
-        let factors = factors.map(bytemuck::cast);
-        let codes = |class| standard(class, slot).map(|table| table.codes_by_symbol());
-        Some(Self { plane, factors, order, places, dc: codes(Class::Dc)?, ac: codes(Class::Ac)?, last: 0 })
+    }
+}
+
+/// The quantised coefficients of a block by columns.
+#[inline]
+fn quantised(rows: [[u8; 8]; 8], factors: &[[f32x4; 2]; 8]) -> [i16; 64] {
+    let (mut left, mut right) = ([f32x4::ZERO; 8], [f32x4::ZERO; 8]);
+    // Sums of eight samples are whole numbers, eight of which are added at once.
+    for ((left, right), sums) in left.iter_mut().zip(&mut right).zip(sums(rows.map(whole))) {
+        [*left, *right] = numbers(sums);
+    }
+    let [left, right] = transposed([eight_coefficients(left), eight_coefficients(right)]);
+    let (mut left, right) = (eight_coefficients(sums(left)), eight_coefficients(sums(right)));
+    // Samples are shifted by 128 (A.3.1), and the first coefficient is here the sum of the block's 64.
+    let [first, ..] = &mut left;
+    *first -= f32x4::new([8192.0, 0.0, 0.0, 0.0]);
+    let mut quantised = [[0; 8]; 8];
+    let columns = left.iter().zip(&right).zip(factors);
+    for (quantised, ((upper, lower), [by_upper, by_lower])) in quantised.iter_mut().zip(columns) {
+        *quantised = rounded(*upper * *by_upper, *lower * *by_lower).to_array();
+    }
+    bytemuck::cast(quantised)
+}
+
+/// Eight rows of a plane, in blocks of eight samples; below the plane its last row goes on.
+struct Strip<'a> {
+    rows: [&'a [u8]; 8],
+    blocks: [&'a [[u8; 8]]; 8],
+}
+
+impl<'a> Strip<'a> {
+    fn new(plane: &'a Plane, row: u32) -> Self {
+        let mut y = row * 8;
+        let rows = [(); 8].map(|()| {
+            y += 1;
+            plane.row((y - 1).min(plane.height.saturating_sub(1)))
+        });
+        Self { rows, blocks: rows.map(|row| row.as_chunks().0) }
     }
 
-    /// Codes the block at that place, counted in blocks.
+    /// The samples of a block, row by row; behind the plane's right edge its last ones go on.
     #[inline]
-    fn block(&mut self, column: u32, row: u32, writer: &mut Writer) {
-        let coefficients = self.coefficients(column, row);
-        let [dc, ..] = coefficients;
-        let difference = i32::from(dc) - self.last;
-        self.last = i32::from(dc);
-        writer.with_pen(|pen| self.code(difference, &coefficients, pen));
-    }
-
-    #[inline]
-    fn code(&self, difference: i32, coefficients: &[i16; 64], pen: &mut Pen<'_>) {
-        let (symbol, bits, size) = category(difference);
-        put(&self.dc, symbol, bits, size, pen);
-        // Most are zero, and not looked at one by one.
-        let (mut rest, mut behind) = (self.in_zigzag(present(coefficients)) & !1, 1);
-        while rest != 0 {
-            let place = rest.trailing_zeros();
-            rest &= rest - 1;
-            let mut zeros = place - behind;
-            while zeros > 15 {
-                // Sixteen zeros (T.81, F.1.2.2).
-                put(&self.ac, 0xF0, 0, 0, pen);
-                zeros -= 16;
+    fn block(&self, column: usize) -> [[u8; 8]; 8] {
+        let mut samples = [[0; 8]; 8];
+        for (samples, blocks) in samples.iter_mut().zip(&self.blocks) {
+            match blocks.get(column) {
+                Some(inside) => *samples = *inside,
+                None => return self.block_at_edge(column),
             }
-            let column = self.order.get(length(place)).copied().unwrap_or_default();
-            let value = coefficients.get(usize::from(column)).copied().unwrap_or_default();
-            let (symbol, bits, size) = category(value.into());
-            put(&self.ac, length(zeros) * 16 + symbol, bits, size, pen);
-            behind = place + 1;
         }
-        if behind < 64 {
-            put(&self.ac, 0, 0, 0, pen);
-        }
+        samples
     }
 
-    /// From a bit for each coefficient by columns to one for each in the order of the zigzag.
-    #[inline]
-    fn in_zigzag(&self, present: u64) -> u64 {
-        let choices = (0..64).step_by(4).map(|first| present >> first & 15);
-        self.places.iter().zip(choices).fold(0, |found, (places, choice)| {
-            let place = usize::try_from(choice).unwrap_or_default();
-            found | places.get(place).copied().unwrap_or_default()
+    #[cold]
+    fn block_at_edge(&self, column: usize) -> [[u8; 8]; 8] {
+        self.rows.map(|row| {
+            let mut samples = [row.last().copied().unwrap_or_default(); 8];
+            for (sample, &inside) in samples.iter_mut().zip(row.get(column * 8..).unwrap_or_default()) {
+                *sample = inside;
+            }
+            samples
         })
     }
-
-    /// The quantised coefficients of a block by columns.
-    #[inline]
-    fn coefficients(&self, column: u32, row: u32) -> [i16; 64] {
-        let (mut left, mut right) = ([f32x4::ZERO; 8], [f32x4::ZERO; 8]);
-        let rows = samples(self.plane, column, row);
-        for ((left, right), row) in left.iter_mut().zip(&mut right).zip(rows) {
-            [*left, *right] = numbers(row);
-        }
-        let [left, right] = transposed([eight_coefficients(left), eight_coefficients(right)]);
-        let (mut left, right) = (eight_coefficients(left), eight_coefficients(right));
-        // Samples are shifted by 128 (A.3.1), which is 1024 in the first coefficient.
-        let [first, ..] = &mut left;
-        *first -= f32x4::new([1024.0, 0.0, 0.0, 0.0]);
-        let mut quantised = [[0; 8]; 8];
-        let columns = left.iter().zip(&right).zip(&self.factors);
-        for (quantised, ((upper, lower), [by_upper, by_lower])) in quantised.iter_mut().zip(columns) {
-            *quantised = rounded(*upper * *by_upper, *lower * *by_lower).to_array();
-        }
-        bytemuck::cast(quantised)
-    }
-}
-
-/// The samples of a block, row by row; behind the plane's edges its last ones go on.
-#[inline]
-fn samples(plane: &Plane, column: u32, row: u32) -> [[u8; 8]; 8] {
-    let (width, start) = (length(plane.width), length(row) * 8 * length(plane.width) + length(column) * 8);
-    let mut samples = [[0; 8]; 8];
-    if length(column) * 8 + 8 <= width
-        && let Some(inside) = plane.samples.get(start..start + 7 * width + 8)
-    {
-        for (samples, inside) in samples.iter_mut().zip(inside.chunks(width)) {
-            *samples = inside.first_chunk().copied().unwrap_or_default();
-        }
-        return samples;
-    }
-    for (samples, y) in samples.iter_mut().zip(row * 8..) {
-        *samples = at_edge(plane, column, y);
-    }
-    samples
-}
-
-#[cold]
-fn at_edge(plane: &Plane, column: u32, y: u32) -> [u8; 8] {
-    let row = plane.row(y.min(plane.height.saturating_sub(1)));
-    let rest = row.get(length(column) * 8..).unwrap_or_default();
-    let mut samples = [row.last().copied().unwrap_or_default(); 8];
-    for (sample, &inside) in samples.iter_mut().zip(rest) {
-        *sample = inside;
-    }
-    samples
-}
-
-#[inline]
-fn put(codes: &[(u16, u8); 256], symbol: usize, bits: u64, size: u32, pen: &mut Pen<'_>) {
-    let (code, length) = codes.get(symbol).copied().unwrap_or_default();
-    pen.put((u64::from(code) << size) | bits, u32::from(length) + size);
 }

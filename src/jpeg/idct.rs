@@ -7,7 +7,7 @@
 
 use wide::{bytemuck, f32x4};
 
-use super::lanes::{eight_samples, four_samples, rounded, samples, transposed};
+use super::lanes::{SCALES, eight_samples, four_samples, rounded, samples, transposed};
 
 /// How much smaller the samples come out than the picture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,20 @@ impl Scale {
         }
     }
 
+    /// What the transform of this size wants a coefficient multiplied with.
+    pub(super) fn strength(self, row: u8, column: u8) -> f32 {
+        let scale = |place: u8| SCALES.get(usize::from(place)).copied().unwrap_or_default();
+        match self {
+            Self::Full => scale(row) * scale(column) / 8.0,
+            Self::Half | Self::Quarter | Self::Eighth => 1.0,
+        }
+    }
+
+    /// The first coefficient of middle grey, by which samples are shifted (T.81, A.3.1), as the transform wants it.
+    pub(super) fn middle(self) -> f32 {
+        1024.0 * self.strength(0, 0)
+    }
+
     /// The largest reduction of `whole` pixels that leaves at least `wanted`.
     #[must_use]
     pub const fn leaving(wanted: u32, whole: u32) -> Self {
@@ -46,8 +60,8 @@ impl Scale {
     }
 }
 
-/// The coefficients of a block, dequantised, column by column without gaps: as many a column as the scale has
-/// samples. Behind them is room for those that the scale leaves out.
+/// The coefficients of a block, dequantised, as strong as the scale wants them, column by column without gaps: as many a
+/// column as the scale has samples. Behind them is room for those that the scale leaves out.
 ///
 /// By columns, because the transform turns a block over once.
 pub(super) type Block = [f32; 80];
@@ -142,8 +156,12 @@ mod tests {
                     *coefficient = f32::from(value) - f32::from(u16::try_from(strength).unwrap());
                 }
                 block[0] += 1024.0;
+                let mut strong = block;
+                for (place, coefficient) in (0..64).zip(&mut strong) {
+                    *coefficient *= Scale::Full.strength(place % 8, place / 8);
+                }
                 let found = match size {
-                    8 => full(&block).concat(),
+                    8 => full(&strong).concat(),
                     4 => half(&block).concat(),
                     2 => quarter(&block).concat(),
                     _ => eighth(&block).concat(),

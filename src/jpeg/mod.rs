@@ -22,6 +22,7 @@ mod plane;
 mod rect;
 mod scan;
 mod segments;
+mod symbols;
 mod tables;
 mod walk;
 
