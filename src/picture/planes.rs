@@ -43,13 +43,15 @@ impl Planes {
         let (across, down) = self.samples_per_pixel(plane);
         let left = f64::from(part.left.saturating_sub(self.area.left)) * across;
         let top = f64::from(part.top.saturating_sub(self.area.top)) * down;
-        // Bilinear here is a triangle as wide as the reduction, so every source sample counts: nothing aliases.
-        let how = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
-            left,
-            top,
-            f64::from(part.width) * across,
-            f64::from(part.height) * down,
-        );
+        let (source_width, source_height) = (f64::from(part.width) * across, f64::from(part.height) * down);
+        // Means of whole samples where the reduction is by whole numbers; else a triangle as wide as the reduction. Either
+        // way every source sample counts, and nothing aliases.
+        let whole =
+            [left % 1.0, top % 1.0, source_width % f64::from(width), source_height % f64::from(height)];
+        let is_whole = whole.iter().all(|part| part.abs() < f64::EPSILON);
+        let filter = if is_whole { FilterType::Box } else { FilterType::Bilinear };
+        let how = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+        let how = how.crop(left, top, source_width, source_height);
         let source = ImageRef::new(plane.width, plane.height, &plane.samples, PixelType::U8);
         let source = source.map_err(|error| refused(&error))?;
         let mut target = Image::new(width, height, PixelType::U8);

@@ -3,6 +3,8 @@
 //! JPEG means samples from 0 to 255 (JFIF 1.02), so those of a limited range are stretched to that: without it the
 //! picture is flat. `Grey` has no such convention and is taken as it is.
 
+use wide::{bytemuck, i16x8, i32x8, u8x16};
+
 use super::planes::Planes;
 use super::{File, Picture, RawRange, Settings, Unfit};
 use crate::camera::{Frame, PixelFormat};
@@ -14,7 +16,8 @@ use crate::jpeg::{Plane, Rect, length};
 pub(super) fn cut(frame: &Frame, settings: &Settings) -> Result<Picture, Unfit> {
     let raw = Raw::new(frame, settings.raw_range)?;
     let area = settings.area(frame.width, frame.height)?;
-    let planes = raw.masked(Rect { left: area.left / 2 * 2, top: area.top / 2 * 2, ..area }, settings);
+    let (left, top) = (area.left / 2 * 2, area.top / 2 * 2);
+    let planes = raw.masked(Rect { left, top, ..area }, settings);
     let (Rect { width, height, .. }, file) = (area, File::Coded(planes.coded(settings.quality)?));
     Ok(Picture { width, height, mode: settings.mode, remark: None, file })
 }
@@ -23,36 +26,115 @@ pub(super) fn cut(frame: &Frame, settings: &Settings) -> Result<Picture, Unfit> 
 pub(super) fn fit(frame: &Frame, settings: &Settings) -> Result<Picture, Unfit> {
     let raw = Raw::new(frame, settings.raw_range)?;
     let area = settings.area(frame.width, frame.height)?;
-    super::fit::fit(&raw.masked(Rect::whole(frame.width, frame.height), settings), area, settings)
+    // From where a chrominance sample begins to where the area ends.
+    let (left, top) = (area.left / 2 * 2, area.top / 2 * 2);
+    let around = Rect { left, top, width: area.right() - left, height: area.bottom() - top };
+    super::fit::fit(&raw.masked(around, settings), area, settings)
 }
 
 /// The samples of one kind: where they stand in the frame, and what they mean.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Kind {
     /// The first one.
     start: usize,
     /// From one to the next.
-    step: usize,
+    step: Step,
     /// From one row to the next.
     stride: usize,
     /// Samples in a row.
     width: u32,
     /// Rows.
     height: u32,
-    /// The full-range value of each sample.
-    values: [u8; 256],
+    range: Range,
+}
+
+/// How many bytes it is from one sample to the next.
+#[derive(Clone, Copy)]
+enum Step {
+    One,
+    Two,
+    Four,
+}
+
+impl Step {
+    const fn bytes(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+            Self::Four => 4,
+        }
+    }
 }
 
 impl Kind {
-    /// Takes every `STEP`th sample of a row; the last one may stand at its very end.
-    #[inline]
-    fn take<const STEP: usize>(&self, row: &[u8], into: &mut [u8]) {
-        let value = |sample: u8| self.values.get(usize::from(sample)).copied().unwrap_or_default();
-        let (steps, rest) = row.as_chunks::<STEP>();
-        let samples = steps.iter().map(|step| step.first()).chain([rest.first()]).flatten();
-        for (place, &sample) in into.iter_mut().zip(samples) {
-            *place = value(sample);
+    /// Takes as many samples of a row as there is room for.
+    fn take(&self, row: &[u8], into: &mut [u8]) {
+        match self.step {
+            Step::One => self.take_eights(row, into, |&bytes: &[u8; 8]| {
+                bytemuck::cast(u8x16::unpack_low(bytemuck::cast([bytes, [0; 8]]), u8x16::ZERO))
+            }),
+            Step::Two => self.take_eights(row, into, |&bytes: &[u8; 16]| {
+                bytemuck::cast::<_, i16x8>(bytes) & i16x8::splat(0xFF)
+            }),
+            Step::Four => self.take_eights(row, into, |&bytes: &[u8; 32]| {
+                i16x8::from_i32x8_saturate(bytemuck::cast::<_, i32x8>(bytes) & i32x8::splat(0xFF))
+            }),
         }
+    }
+
+    /// Takes eight samples at a time; the last of a frame may end with its very end.
+    #[inline]
+    fn take_eights<const BYTES: usize>(
+        &self,
+        row: &[u8],
+        into: &mut [u8],
+        samples: impl Fn(&[u8; BYTES]) -> i16x8,
+    ) {
+        let ((eights, rest), (places, last)) = (row.as_chunks(), into.as_chunks_mut());
+        for (place, bytes) in places.iter_mut().zip(eights) {
+            *place = self.range.stretched(samples(bytes));
+        }
+        let left = eights.get(places.len()).map_or(rest, |bytes| bytes.as_slice());
+        let missed = places.get_mut(eights.len()).map_or(last, |place| place.as_mut_slice());
+        let mut bytes = [0; BYTES];
+        for (byte, &left) in bytes.iter_mut().zip(left) {
+            *byte = left;
+        }
+        for (place, sample) in missed.iter_mut().zip(self.range.stretched(samples(&bytes))) {
+            *place = sample;
+        }
+    }
+}
+
+/// What sample values mean.
+#[derive(Clone, Copy)]
+struct Range {
+    /// The sample that becomes `target`.
+    origin: i16x8,
+    /// By how many 32768ths a step grows.
+    growth: i16x8,
+    target: i16x8,
+}
+
+impl Range {
+    /// All values from 0 to 255.
+    const FULL: Self = Self::new(0, 0, 0);
+    /// Luminance of 219 steps above 16: 255/219 is 1 and 5386.4 of 32768.
+    const LUMINANCE: Self = Self::new(16, 5_386, 0);
+    /// Chrominance of 224 steps around 128: 255/224 is 1 and 4534.9 of 32768.
+    const CHROMINANCE: Self = Self::new(128, 4_535, 128);
+
+    const fn new(origin: i16, growth: i16, target: i16) -> Self {
+        Self { origin: i16x8::splat(origin), growth: i16x8::splat(growth), target: i16x8::splat(target) }
+    }
+
+    /// The samples in full range, rounded to the nearest.
+    #[inline]
+    fn stretched(&self, samples: i16x8) -> [u8; 8] {
+        let steps = samples - self.origin;
+        let stretched = steps + steps.mul_scale_round(self.growth) + self.target;
+        let [eight, _]: [[u8; 8]; 2] = bytemuck::cast(u8x16::narrow_i16x8(stretched, stretched));
+        eight
     }
 }
 
@@ -73,26 +155,25 @@ impl<'a> Raw<'a> {
             RawRange::Limited => false,
             RawRange::Full => true,
         };
-        let as_it_is = full_range(0, 255, 0);
-        let (luma, blue) =
-            if is_full { (as_it_is, as_it_is) } else { (full_range(16, 219, 0), full_range(128, 224, 128)) };
-        let luma = Kind { start: 0, step: 1, stride: across, width, height, values: luma };
-        let blue = Kind { start: 1, step: 4, stride: 0, width: half_width, height, values: blue };
-        let red = |blue: &Kind, apart| Kind { start: blue.start.saturating_add(apart), ..blue.clone() };
+        let (of_luma, of_chroma) =
+            if is_full { (Range::FULL, Range::FULL) } else { (Range::LUMINANCE, Range::CHROMINANCE) };
+        let luma = Kind { start: 0, step: Step::One, stride: across, width, height, range: of_luma };
+        let blue = Kind { start: 1, step: Step::Four, width: half_width, range: of_chroma, ..luma };
+        let red = |blue: Kind, apart| Kind { start: blue.start.saturating_add(apart), ..blue };
         let (luma, chroma, needed) = match frame.format {
             PixelFormat::Yuyv => {
                 let stride = length(half_width).saturating_mul(4);
                 let blue = Kind { stride, ..blue };
-                let chroma = [blue.clone(), red(&blue, 2)];
-                (Kind { step: 2, stride, ..luma }, Some(chroma), stride.saturating_mul(down))
+                let luma = Kind { step: Step::Two, stride, ..luma };
+                (luma, Some([blue, red(blue, 2)]), stride.saturating_mul(down))
             }
             PixelFormat::Nv12 => {
                 let (start, stride) = (across.saturating_mul(down), length(half_width).saturating_mul(2));
-                let blue = Kind { start, step: 2, stride, height: half_height, ..blue };
+                let blue = Kind { start, step: Step::Two, stride, height: half_height, ..blue };
                 let needed = start.saturating_add(stride.saturating_mul(length(half_height)));
-                (luma, Some([blue.clone(), red(&blue, 1)]), needed)
+                (luma, Some([blue, red(blue, 1)]), needed)
             }
-            PixelFormat::Grey => (Kind { values: as_it_is, ..luma }, None, across.saturating_mul(down)),
+            PixelFormat::Grey => (Kind { range: Range::FULL, ..luma }, None, across.saturating_mul(down)),
             PixelFormat::Jpeg => {
                 return Err(Unfit::NotDecodable("a JPEG frame has no raw samples".to_owned()));
             }
@@ -113,14 +194,8 @@ impl<'a> Raw<'a> {
             if flat { (part.top / 2, part.height.div_ceil(2)) } else { (part.top, part.height) };
         let mut plane = Plane::even(width, height, 0);
         for y in 0..height {
-            let start = kind.start + length(top + y) * kind.stride + length(left) * kind.step;
-            let row = self.bytes.get(start..).unwrap_or_default();
-            // Steps that are known in advance are quick ones.
-            match kind.step {
-                1 => kind.take::<1>(row, plane.row_mut(y)),
-                2 => kind.take::<2>(row, plane.row_mut(y)),
-                _ => kind.take::<4>(row, plane.row_mut(y)),
-            }
+            let start = kind.start + length(top + y) * kind.stride + length(left) * kind.step.bytes();
+            kind.take(self.bytes.get(start..).unwrap_or_default(), plane.row_mut(y));
         }
         plane
     }
@@ -136,13 +211,22 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// For each sample its value when `steps` from `origin` on become 255 from `target` on.
-fn full_range(origin: i32, steps: i32, target: i32) -> [u8; 256] {
-    let mut sample = -1;
-    [(); 256].map(|()| {
-        sample += 1;
-        let scaled = (sample - origin) * 255;
-        let rounded = (scaled + scaled.signum() * steps / 2) / steps + target;
-        u8::try_from(rounded.clamp(0, 255)).unwrap_or(u8::MAX)
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_of_a_limited_range_is_stretched_to_the_nearest_value() {
+        for (range, origin, steps, target) in
+            [(Range::FULL, 0, 255, 0), (Range::LUMINANCE, 16, 219, 0), (Range::CHROMINANCE, 128, 224, 128)]
+        {
+            for sample in 0..=255_u8 {
+                let exact = f64::from(i32::from(sample) - origin) * 255.0 / f64::from(steps);
+                let expected = (exact.round() + f64::from(target)).clamp(0.0, 255.0);
+                for found in range.stretched(i16x8::splat(sample.into())) {
+                    assert!((f64::from(found) - expected).abs() < 0.5, "{sample}: {found} for {expected}");
+                }
+            }
+        }
+    }
 }
