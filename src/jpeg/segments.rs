@@ -1,5 +1,7 @@
 //! The row of segments: markers, their payloads, and the entropy-coded data between them.
 
+use wide::u8x16;
+
 use super::Damage;
 
 /// The markers' second bytes (T.81 table B.1).
@@ -76,19 +78,36 @@ impl<'a> Cursor<'a> {
 
     /// Skips entropy-coded data up to the next marker, which is not taken.
     pub(super) fn skip_entropy(&mut self) -> Result<(), Damage> {
-        loop {
-            let rest = self.rest();
-            let found = memchr::memchr(0xFF, rest).ok_or(Damage::NoEnd)?;
-            match rest.get(found + 1) {
-                None => return Err(Damage::NoEnd),
-                Some(0) => self.at += found + 2,
-                Some(_) => {
-                    self.at += found;
-                    return Ok(());
-                }
-            }
-        }
+        let found = marker_in(self.rest()).ok_or(Damage::NoEnd)?;
+        self.at += found;
+        Ok(())
     }
+}
+
+/// Where the first `FF` is that no zero follows: a marker's, or one that fills the room before it.
+///
+/// Nearly every frame is searched from end to end, and about one byte in two hundred is a stuffed `FF`: looking at both
+/// bytes of each place at once costs a third of going from one `FF` to the next.
+fn marker_in(bytes: &[u8]) -> Option<usize> {
+    let (_, behind) = bytes.split_first()?;
+    let is_marker = |(&byte, &next): (&u8, &u8)| byte == 0xFF && next != 0;
+    let (chunks, _) = bytes.as_chunks::<64>();
+    let pairs = chunks.iter().zip(behind.as_chunks::<64>().0);
+    let quiet = pairs.take_while(|(chunk, behind)| !has_marker(chunk, behind)).count();
+    let (rest, behind) = (bytes.get(quiet * 64..)?, behind.get(quiet * 64..)?);
+    rest.iter().zip(behind).position(is_marker).map(|place| quiet * 64 + place)
+}
+
+/// Whether one of 64 bytes is `FF` and the one behind it is not zero.
+#[inline]
+fn has_marker(bytes: &[u8; 64], behind: &[u8; 64]) -> bool {
+    let pairs = bytes.as_chunks::<16>().0.iter().zip(behind.as_chunks::<16>().0);
+    let found = pairs.fold(u8x16::ZERO, |found, (&bytes, &behind)| {
+        let (is_ff, is_zero) =
+            (u8x16::from(bytes).simd_eq(u8x16::splat(0xFF)), u8x16::from(behind).simd_eq(u8x16::ZERO));
+        found | (is_ff & !is_zero)
+    });
+    found.any()
 }
 
 /// Appends a segment. None that is written here comes near the 65,533 bytes it can hold.
@@ -98,5 +117,28 @@ pub(super) fn append(file: &mut Vec<u8>, marker: u8, payload: &[&[u8]]) {
     file.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
     for part in payload {
         file.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_is_found_wherever_it_stands_and_a_stuffed_byte_is_none() {
+        for length in [0, 1, 2, 63, 64, 65, 66, 127, 128, 129, 200] {
+            let stuffed: Vec<u8> = [0xFF, 0, 0, 7].into_iter().cycle().take(length).collect();
+            assert_eq!(marker_in(&stuffed), None, "{length}");
+            for place in 0..length.saturating_sub(1) {
+                let mut bytes = stuffed.clone();
+                bytes[place..place + 2].copy_from_slice(&[0xFF, 0xD9]);
+                // An FF before it belongs to it.
+                let filled = place > 0 && bytes[place - 1] == 0xFF;
+                assert_eq!(marker_in(&bytes), Some(place - usize::from(filled)), "{length}");
+            }
+        }
+        // The last byte has nothing behind it that could make it a marker.
+        assert_eq!(marker_in(&[0, 0xFF]), None);
+        assert_eq!(marker_in(&[0, 0xFF, 0xFF, 0xD9]), Some(1));
     }
 }

@@ -74,7 +74,7 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
 /// type, the engine's has none.
 fn in_place_of(answer: &[u8]) -> Option<Vec<u8>> {
     let status = StatusCode::from_bytes(answer.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?;
-    if memchr::memmem::find(answer, b"content-type:").is_some() {
+    if answer.windows(b"content-type:".len()).any(|part| part == b"content-type:") {
         return None;
     }
     let problem = match status {

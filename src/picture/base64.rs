@@ -52,13 +52,19 @@ pub fn append_base64<'a>(parts: impl IntoIterator<Item = &'a [u8]>, body: &mut B
     append(&engine, carried.get(..held).unwrap_or_default(), body);
 }
 
+/// Room in the body is made this much at a time, in text of whole groups: what is made and what is written into it then
+/// stay in the processor's nearest memory.
+const PIECE: usize = 3 * 2_048;
+
 fn append(engine: &impl Engine, bytes: &[u8], body: &mut BytesMut) {
-    let start = body.len();
-    body.resize(start + base64_len(bytes.len()), 0);
-    let room = body.get_mut(start..).unwrap_or_default();
-    // The room is exactly what the text needs, so this cannot fail; a length it did not fill would be dropped.
-    let written = engine.encode_slice(bytes, room).unwrap_or(0);
-    body.truncate(start + written);
+    for piece in bytes.chunks(PIECE) {
+        let start = body.len();
+        body.resize(start + base64_len(piece.len()), 0);
+        let room = body.get_mut(start..).unwrap_or_default();
+        // The room is exactly what the text needs, so this cannot fail; a length it did not fill would be dropped.
+        let written = engine.encode_slice(piece, room).unwrap_or(0);
+        body.truncate(start + written);
+    }
 }
 
 #[cfg(test)]
