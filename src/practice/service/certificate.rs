@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{Datelike, TimeDelta};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -11,6 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 use super::options::{Certificate, Options};
+use crate::stamp::Clock;
 
 /// The names it is reached by.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -104,20 +106,28 @@ fn leaf(options: &Options) -> Result<CertificateParams, rcgen::Error> {
     } else {
         NAMES.into_iter().chain([address.as_str()]).collect()
     };
-    let (from, to) = match kind {
-        Certificate::Expired => (2020, 2021),
-        Certificate::NotYetValid => (2098, 2099),
+    let ((year, month, day), to) = match kind {
+        Certificate::Expired => ((2020, 1, 1), 2021),
+        Certificate::NotYetValid => ((2098, 1, 1), 2099),
         Certificate::Good
         | Certificate::WrongName
         | Certificate::SelfSigned
-        | Certificate::UnknownAuthority => (2020, 2099),
+        | Certificate::UnknownAuthority => (yesterday(), 2099),
     };
     let mut params = CertificateParams::new(names.into_iter().map(str::to_owned).collect::<Vec<_>>())?;
     params.distinguished_name.push(DnType::CommonName, "scalecam practice service");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_before = date_time_ymd(year, month, day);
     params.not_after = date_time_ymd(to, 1, 1);
     Ok(params)
+}
+
+/// A real service's certificate is not much older: a box whose clock was never set must not find it valid.
+fn yesterday() -> (i32, u8, u8) {
+    let clock = Clock::system();
+    let day = clock.utc_at(clock.now()).date_naive() - TimeDelta::days(1);
+    let part = |part: u32| u8::try_from(part).unwrap_or(1);
+    (day.year(), part(day.month()), part(day.day()))
 }
