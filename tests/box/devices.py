@@ -139,14 +139,14 @@ class Devices:
         self.until("the agent says that the camera is gone", lambda: "camera: ok" not in self.state(), 30)
         self.camera.be(("yuyv",), [(640, 360)], 5)
         self.plug(Machine.CAMERA, CAMERA)
-        self.width = 640
+        self.width, self.height = 640, 360
         new, _ = self.weighings(2)
         sizes = [self.picture_of(outcome)["bytes"] for outcome in new]
         self.unplug(Machine.CAMERA)
         self.until("the agent says that the camera is gone", lambda: "camera: ok" not in self.state(), 30)
         self.camera.be(("mjpeg", "yuyv"), list(self.camera.frames), 30)
         self.plug(Machine.CAMERA, CAMERA)
-        self.width = 1280
+        self.width, self.height = 1280, 720
         self.weighings(1)
         self.say("a camera with YUYV only, 640x360", f"{len(new)} of {len(new)} recognised, JPEG of {min(sizes)} to {max(sizes)} bytes; and back to MJPEG")
 
@@ -183,4 +183,4 @@ class Devices:
             if outcome["result"] != "recognised":
                 raise Trouble(f"the second lane's weighing failed: {outcome['error']}")
             heard = [each for each in self.service.requests() if each["recognition_id"] == outcome["recognition_id"]]
-            self.needs(len(heard) == 1 and heard[0]["device_id"] == "BOX-02" and heard[0]["picture"]["width"] == 640, f"the service heard {heard}")
+            self.needs(len(heard) == 1 and heard[0]["device_id"] == "BOX-02" and heard[0]["picture"]["width"] == 600, f"the service heard {heard}")
