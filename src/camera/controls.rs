@@ -109,10 +109,20 @@ fn plain(name: &str) -> String {
     words.join("_")
 }
 
+/// No driver has longer menus; a broken one may claim any.
+const LONGEST_MENU: usize = 256;
+
+/// The places of a control's menu; none if it is no menu.
+pub(super) fn places(control: &Control) -> impl Iterator<Item = u32> {
+    let (first, last) =
+        (u32::try_from(control.minimum).unwrap_or(0), u32::try_from(control.maximum).unwrap_or(0));
+    let menus = usize::from(control.kind == ControlKind::Menu);
+    (first..=last).take(LONGEST_MENU * menus)
+}
+
 /// The number that the control takes for a value, or why there is none.
 fn fit(control: &Control, value: &Value, word: impl Fn(u32, u32) -> Option<String>) -> Result<i32, String> {
-    let places = || u32::try_from(control.minimum).unwrap_or(0)..=u32::try_from(control.maximum).unwrap_or(0);
-    let words = || places().filter_map(|place| Some((place, word(control.id, place)?)));
+    let words = || places(control).filter_map(|place| Some((place, word(control.id, place)?)));
     match (control.kind, value) {
         (ControlKind::Switch, Value::Switch(on)) => Ok(i32::from(*on)),
         (ControlKind::Menu, Value::Word(wanted)) => {
@@ -263,6 +273,14 @@ mod tests {
         );
         let known = "brightness, white_balance_automatic, auto_exposure, exposure_time_absolute";
         assert_eq!(why("temperature = 3"), format!("it has no control temperature (it has {known})"));
+    }
+
+    #[test]
+    fn only_menus_have_places_and_no_menu_is_endless() {
+        let count = |kind, last| places(&control(1, "any", kind, 0, last)).count();
+        assert_eq!(count(ControlKind::Menu, 3), 4);
+        assert_eq!(count(ControlKind::Menu, i32::MAX), LONGEST_MENU);
+        assert_eq!(count(ControlKind::Integer, i32::MAX), 0);
     }
 
     #[test]

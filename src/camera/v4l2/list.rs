@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::device::Device;
 use super::modes;
 use super::node::{self, CLASS};
-use crate::camera::controls::{ListedControl, is_offered, plain_name};
-use crate::kernel::video::{Control, ControlKind, Entry, FourCc, Interval, Video};
+use crate::camera::controls::{ListedControl, is_offered, places, plain_name};
+use crate::kernel::video::{Control, Entry, FourCc, Interval, Video};
 use crate::kernel::{Holder, Tree, Usb, holders_of};
 
 /// A camera.
@@ -133,10 +133,7 @@ fn controls_of(video: &dyn Device) -> Vec<ListedControl> {
 }
 
 fn listed_control(video: &dyn Device, control: &Control) -> ListedControl {
-    let places = u32::try_from(control.minimum).unwrap_or(0)..=u32::try_from(control.maximum).unwrap_or(0);
-    let is_menu = control.kind == ControlKind::Menu;
-    let words =
-        places.filter(|_| is_menu).filter_map(|place| Some((place, video.menu_word(control.id, place)?)));
+    let words = places(control).filter_map(|place| Some((place, video.menu_word(control.id, place)?)));
     ListedControl {
         name: plain_name(control),
         minimum: control.minimum,
