@@ -1,4 +1,6 @@
-//! Signs of life: every thread and task beats, and the watchdog is only fed while all of them do.
+//! Signs of life: what a weighing cannot do without beats, and the watchdog is only fed while all of that does.
+//!
+//! Reports, sinks and the local interface have none: a disk or a till that hangs must not take the weighings along.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

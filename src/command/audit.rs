@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let place = match &arguments.file {
         Some(file) => Some(file.clone()),
-        None => arguments.settings.read()?.reports.place(),
+        None => arguments.settings.read()?.reports.place_of_service(&arguments.settings.config),
     };
     let Some(place) = place else {
         return Err(Exit::failed("reports.file is not set; name the file with --file"));

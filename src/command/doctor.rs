@@ -7,6 +7,8 @@ mod around;
 mod port;
 mod scale;
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::{Exit, Settings, give, runtime, say};
@@ -81,7 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     match Config::read(&arguments.settings.config) {
         Ok(config) => {
             findings.push(Finding::ok("settings", format!("{file}: the settings are good")));
-            examine(&config, &mut findings)?;
+            examine(&config, &arguments.settings.config, &mut findings)?;
         }
         Err(bad) => {
             let advice = "correct that line; `scalecam check` reads the settings alone";
@@ -108,7 +110,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
 }
 
 /// Every check, from the device itself to the far end.
-fn examine(config: &Config, findings: &mut Vec<Finding>) -> Result<(), Exit> {
+fn examine(config: &Config, file: &Path, findings: &mut Vec<Finding>) -> Result<(), Exit> {
     findings.extend(around::device(config));
     say("looking at the scale …");
     scale::examine(config, findings);
@@ -120,7 +122,7 @@ fn examine(config: &Config, findings: &mut Vec<Finding>) -> Result<(), Exit> {
     let key = around::key(config);
     let has_key = key.verdict == Verdict::Ok;
     findings.push(key);
-    findings.push(around::outbox(config));
+    findings.push(around::outbox(config, file));
     if has_key {
         say("looking at the service …");
         findings.push(runtime.block_on(around::service(config)));

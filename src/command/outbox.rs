@@ -55,7 +55,7 @@ impl Where {
     fn open(&self) -> Result<Option<OutboxFile>, Exit> {
         let place = match &self.file {
             Some(file) => Some(file.clone()),
-            None => self.settings.read()?.reports.place(),
+            None => self.settings.read()?.reports.place_of_service(&self.settings.config),
         };
         let Some(place) = place else {
             return Err(Exit::failed("reports.file is not set; name the file with --file"));

@@ -110,8 +110,8 @@ pub(super) fn key(config: &Config) -> Finding {
 }
 
 /// Whether reports have a place, are whole, and have room.
-pub(super) fn outbox(config: &Config) -> Finding {
-    let Some(file) = config.reports.place() else {
+pub(super) fn outbox(config: &Config, settings_file: &Path) -> Finding {
+    let Some(file) = config.reports.place_of_service(settings_file) else {
         return Finding::warn(
             "outbox",
             "reports.file is not set, and no service manager gives a folder here",
@@ -121,6 +121,13 @@ pub(super) fn outbox(config: &Config) -> Finding {
     let folder = file.parent().unwrap_or(Path::new("/"));
     if let Err(errno) = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK) {
         let says = format!("{}: {}", folder.display(), std::io::Error::from(errno));
+        if config.reports.place().is_none() {
+            return Finding::warn(
+                "outbox",
+                says,
+                "run this as the superuser, who may look into the service's folder",
+            );
+        }
         return Finding::fail("outbox", says, "make that folder, and give it to the user of the service");
     }
     let room = rustix::fs::statvfs(folder).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));

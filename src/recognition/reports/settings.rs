@@ -75,10 +75,28 @@ impl Settings {
         self.place_in(given.as_deref())
     }
 
+    /// The file of the agent that runs with the settings in `settings_file`, for those who look at it from outside: where
+    /// neither the settings nor a service manager say, it is where the package's units put it.
+    #[must_use]
+    pub fn place_of_service(&self, settings_file: &Path) -> Option<PathBuf> {
+        self.place().or_else(|| of_unit(settings_file))
+    }
+
     /// The service manager may give several folders, with colons between them.
     fn place_in(&self, given: Option<&str>) -> Option<PathBuf> {
         let folder = given.and_then(|given| given.split(':').next()).filter(|folder| !folder.is_empty());
         self.file.clone().or_else(|| folder.map(|folder| Path::new(folder).join(FILE)))
+    }
+}
+
+/// `scalecam.service` reads `config.toml`, `scalecam@1.service` reads `1.toml`; each has a state folder of its own.
+fn of_unit(settings_file: &Path) -> Option<PathBuf> {
+    let lane = settings_file.strip_prefix("/etc/scalecam").ok()?.to_str()?.strip_suffix(".toml")?;
+    let state = Path::new("/var/lib/scalecam");
+    match lane {
+        "config" => Some(state.join(FILE)),
+        lane if lane.contains('/') => None,
+        lane => Some(state.join(lane).join(FILE)),
     }
 }
 
@@ -99,6 +117,15 @@ mod tests {
         assert_eq!(none.place_in(Some("/var/lib/a:/var/lib/b")), Some(PathBuf::from("/var/lib/a/outbox.db")));
         let set: Settings = toml::from_str("file = '/x/y.db'\nmost_days = 7").unwrap();
         assert_eq!(set.place_in(Some("/var/lib/a")), Some(PathBuf::from("/x/y.db")));
+        for (settings, file) in [
+            ("/etc/scalecam/config.toml", Some("/var/lib/scalecam/outbox.db")),
+            ("/etc/scalecam/2.toml", Some("/var/lib/scalecam/2/outbox.db")),
+            ("/etc/scalecam/old/2.toml", None),
+            ("/etc/other/config.toml", None),
+            ("config.toml", None),
+        ] {
+            assert_eq!(of_unit(Path::new(settings)), file.map(PathBuf::from), "{settings}");
+        }
         let empty: Settings = toml::from_str("file = ''").unwrap();
         assert_eq!(empty, none);
     }
