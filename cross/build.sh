@@ -56,8 +56,12 @@ for tool in cargo rustc cc; do
     command -v $tool >/dev/null ||
         fail "$tool is missing; install Rust (rustup, or your distribution's rustc and cargo) and a C compiler (gcc)"
 done
-[ -z "$deb" ] || command -v dpkg-deb >/dev/null ||
-    fail "dpkg-deb is missing, which --deb needs; run: apt-get install dpkg, or leave --deb out"
+if [ -n "$deb" ]; then
+    for tool in dpkg-deb:dpkg gzip:gzip python3:python3; do
+        command -v "${tool%%:*}" >/dev/null ||
+            fail "${tool%%:*} is missing, which --deb needs; run: apt-get install ${tool#*:}, or leave --deb out"
+    done
+fi
 work=${CARGO_TARGET_DIR:-$PWD/target}/cross
 there=$work
 while [ ! -d "$there" ]; do
@@ -104,17 +108,24 @@ source_by_rustup() {
     [ -e "$library/std/Cargo.toml" ] || { by_rustup component rust-src && [ -e "$library/std/Cargo.toml" ]; }
 }
 
-source_by_debian() {
+unpacked_source() {
     for file in "$work/rust-src-$release"/usr/src/*/library/std/Cargo.toml; do
         [ -e "$file" ] && library=${file%/std/Cargo.toml} && return 0
     done
+    return 1
+}
+
+source_by_debian() {
+    unpacked_source && return 0
     for suite in trixie-backports sid testing stable-backports; do
         package=$(cross/debian-fetch.sh amd64 $suite "$work/debian" "rust-src=$release*" 2>"$work/debian.log") || continue
         part=$work/rust-src-$release.part
-        dpkg-deb -x "$package" "$part" && mv "$part" "$work/rust-src-$release"
+        rm -rf "$part" "$work/rust-src-$release"
+        { dpkg-deb -x "$package" "$part" && mv "$part" "$work/rust-src-$release"; } ||
+            fail "$package cannot be unpacked in $work; is the disk full?"
         part=''
-        source_by_debian
-        return
+        unpacked_source && return 0
+        fail "$package does not hold the standard library where it is looked for (usr/src/*/library)"
     done
     return 1
 }
@@ -125,8 +136,9 @@ build_std() {
     sysroot=$work/sysroot-$target-$release
     [ -d "$sysroot" ] && return
     part=$work/std-$target
+    # What calls this asks for its success, so nothing here ends by itself when it fails.
     rm -rf "$part"
-    mkdir -p "$part/src"
+    mkdir -p "$part/src" || fail "$part cannot be made"
     printf '[package]\nname = "nothing"\nedition = "2024"\n\n[workspace]\n' >"$part/Cargo.toml"
     echo '#![no_std]' >"$part/src/lib.rs"
     # Programs that end at a panic, as this one does, take only a panic_abort that was built that way.
@@ -142,10 +154,8 @@ END
             cargo build --release --target "$target" -Zbuild-std=std,panic_abort,proc_macro,test
     ) || fail "the standard library could not be built from $library; the lines above say why"
     libs=$part/root/lib/rustlib/$target/lib
-    mkdir -p "$libs"
-    cp "$part/target/$target/release/deps/"*.rlib "$libs"
-    rm -f "$libs"/libnothing-*.rlib
-    mv "$part/root" "$sysroot"
+    { mkdir -p "$libs" && cp "$part/target/$target/release/deps/"*.rlib "$libs" && rm -f "$libs"/libnothing-*.rlib &&
+        mv "$part/root" "$sysroot"; } || fail "the standard library cannot be kept in $sysroot; is the disk full?"
     rm -rf "$part"
     part=''
 }
@@ -307,6 +317,9 @@ make_deb() {
     # Who builds a package for others is its maintainer, by Debian's own variables.
     [ -z "${DEBEMAIL:-}" ] ||
         sed -i "s|^Maintainer: .*|Maintainer: ${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>|" "$part/tree/DEBIAN/control"
+    # What is linked into the binary asks for its licences to come along.
+    notices=$part/tree/usr/share/doc/scalecam/third-party-notices
+    { cross/notices.py "$target" >"$notices" && gzip -9n "$notices"; } || fail "the licences of what the binary holds cannot be collected; the lines above say why"
     (cd "$part/tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z | xargs -0 md5sum) >"$part/md5sums"
     mv "$part/md5sums" "$part/tree/DEBIAN/md5sums"
     package=$work/$(sed -n 's/^Package: //p' "$part/tree/DEBIAN/control")_$(sed -n 's/^Version: //p' "$part/tree/DEBIAN/control")_$1.deb

@@ -4,7 +4,8 @@
 #     cross/debian-fetch.sh ARCHITECTURE SUITE FOLDER PACKAGE[=VERSION]...
 #
 # The mirror is the one that this machine's apt already uses. The private lists are kept in
-# FOLDER/apt-ARCHITECTURE-SUITE, the packages come to lie in FOLDER. Prints one file name per line.
+# FOLDER/apt-ARCHITECTURE-SUITE, the packages come to lie in FOLDER. Prints one file name per line. DEBIAN_KEYRING names
+# another keyring than Debian's own package of it.
 set -eu
 
 fail() {
@@ -20,7 +21,7 @@ command -v apt-get >/dev/null || fail "apt-get is not here; this route needs Deb
 # shellcheck disable=SC2016  # the names in $( ) are apt's own
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1)
 [ -n "$mirror" ] || fail "this machine's apt has no Debian mirror; add one to its sources and run apt-get update"
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
+keys=${DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 [ -r "$keys" ] || fail "$keys is missing; apt-get install debian-archive-keyring"
 
 mkdir -p "$folder"
@@ -46,10 +47,15 @@ END
 APT_CONFIG=$root/apt.conf
 export APT_CONFIG
 apt-get -q update >"$root/log" 2>&1 || fail "the lists of $suite cannot be had from $mirror: $(grep -m 1 '^E:' "$root/log")"
+# into a folder of its own first: other architectures and versions of the same name may lie there
+new=$root/new
 for package in "$@"; do
-    name=${package%%=*}
-    (cd "$folder" && apt-get -q download "$package") >"$root/log" 2>&1 ||
+    rm -rf "$new"
+    mkdir "$new"
+    (cd "$new" && apt-get -q download "$package") >"$root/log" 2>&1 ||
         fail "$package for $arch cannot be had from $suite: $(grep -m 1 '^E:' "$root/log")"
-    # shellcheck disable=SC2012  # Debian's file names hold no blanks
-    ls -t "$folder/$name"_*.deb | head -n 1
+    for file in "$new"/*.deb; do
+        mv "$file" "$folder/" || fail "$file cannot be moved to $folder; is the disk full?"
+        echo "$folder/${file##*/}"
+    done
 done

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What every Debian has, and the scripts use.
-const ORDINARY: [&str; 23] = [
-    "awk", "cat", "chmod", "cp", "cut", "df", "dirname", "find", "grep", "head", "id", "mkdir", "mv",
+const ORDINARY: [&str; 24] = [
+    "awk", "cat", "chmod", "cp", "cut", "df", "dirname", "find", "grep", "gzip", "head", "id", "mkdir", "mv",
     "printf", "rm", "sed", "sh", "sort", "tail", "touch", "tr", "wc", "xargs",
 ];
 
@@ -53,17 +53,35 @@ impl Machine {
         fs::remove_file(self.tools().join(tool)).unwrap();
     }
 
+    fn command(&self, script: &str) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(script));
+        command.env_clear().env("PATH", self.tools()).env("HOME", self.folder.path());
+        command.env("CARGO_TARGET_DIR", self.folder.path().join("target"));
+        command
+    }
+
     /// Exit code and what was said on standard error.
     fn run(&self, script: &str, words: &[&str]) -> (i32, String) {
-        let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
-            .args(words)
-            .env_clear()
-            .env("PATH", self.tools())
-            .env("HOME", self.folder.path())
-            .env("CARGO_TARGET_DIR", self.folder.path().join("target"))
-            .output()
-            .unwrap();
+        Self::said(self.command(script).args(words))
+    }
+
+    fn said(command: &mut Command) -> (i32, String) {
+        let output = command.output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// A mirror that has every package, for whatever architecture is asked for.
+    fn has_mirror(&self) {
+        let keyring = self.folder.path().join("keyring.gpg");
+        fs::write(keyring, "").unwrap();
+        self.has(
+            "apt-get",
+            "for last; do :; done
+             case $* in
+             *indextargets*) echo http://mirror.invalid ;;
+             *download*) : >\"${last%%=*}_1_$(sed -n 's/APT::Architecture \"\\(.*\\)\";/\\1/p' \"$APT_CONFIG\").deb\" ;;
+             esac",
+        );
     }
 
     /// Building fails with that code and one sentence that holds these words; only logs are left.
@@ -162,12 +180,50 @@ fn the_box_and_the_release_name_what_they_lack() {
     for (script, words, said) in [
         ("tests/box/run", &["--shirt"][..], "--shirt is not known"),
         ("tests/box/run", &["--package", "none.deb"], "--package wants a file"),
-        ("tests/box/run", &[], "run: apt-get install"),
+        ("tests/box/run", &[], "run: apt-get update && apt-get install"),
         ("cross/release.sh", &["--advisories", "nowhere"], "wants the folder"),
         ("cross/release.sh", &[], "is missing; run: apt-get install"),
     ] {
         let (code, told) = machine.run(script, words);
         assert_eq!((code, told.lines().count()), (1, 1), "{script} {words:?}: {told}");
         assert!(told.contains(said), "{script} {words:?}: {told}");
+    }
+}
+
+#[test]
+fn a_package_is_that_of_the_architecture_which_was_asked_for() {
+    let machine = Machine::new();
+    machine.has_mirror();
+    let fetched = |arch: &str| {
+        let mut command = machine.command("cross/debian-fetch.sh");
+        command.env("DEBIAN_KEYRING", machine.folder.path().join("keyring.gpg"));
+        command.args([arch, "bookworm"]).arg(machine.folder.path().join("debs")).arg("libc6");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+    };
+    for arch in ["arm64", "armhf", "arm64"] {
+        let file = fetched(arch);
+        assert!(file.ends_with(format!("libc6_1_{arch}.deb")) && file.exists(), "{file:?}");
+    }
+}
+
+#[test]
+fn a_source_package_that_cannot_be_used_ends_the_build_with_a_sentence() {
+    for (unpacks, said) in
+        [("exit 1", "cannot be unpacked"), ("mkdir -p \"$3\"", "does not hold the standard library")]
+    {
+        let machine = Machine::new();
+        machine.has_mirror();
+        machine.has("aarch64-linux-gnu-gcc", "exit 1");
+        machine.has("dpkg-deb", unpacks);
+        let mut command = machine.command("cross/build.sh");
+        command
+            .env("DEBIAN_KEYRING", machine.folder.path().join("keyring.gpg"))
+            .env("STD", "debian")
+            .arg("arm64");
+        let (code, told) = Machine::said(&mut command);
+        assert_eq!((code, told.lines().count()), (1, 1), "{told}");
+        assert!(told.contains(said), "{told}");
     }
 }
