@@ -48,6 +48,15 @@ fn a_driver_that_is_loaded_late_is_covered_by_its_number() {
         assert!(unit.contains(&format!("DeviceAllow=char-{name} rw")), "{name}");
         assert!(unit.contains(&format!("DeviceAllow=char-{number} rw")), "{name}");
     }
+    // Reports of USB scales have no number of their own, so their driver is loaded first.
+    assert!(unit.contains(&"DeviceAllow=char-hidraw r".to_owned()));
+    for order in ["Wants=", "After="] {
+        let modules = unit
+            .iter()
+            .filter(|line| line.starts_with(order))
+            .any(|line| line.contains("modprobe@hid.service"));
+        assert!(modules, "{order}");
+    }
 }
 
 #[test]
@@ -67,25 +76,49 @@ fn the_unit_starts_what_the_program_offers() {
     assert!(help(&["run"]).contains("--config"));
 }
 
+/// The words behind `Commands:` in a help text.
+fn commands(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let words = lines.take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+    let words =
+        words.filter_map(|line| line.split(' ').next()).filter(|word| !word.is_empty() && *word != "help");
+    words.map(ToOwned::to_owned).collect()
+}
+
+/// Checks that the manual has a line for a command, or for each of its own commands, with every option.
+fn is_told(manual: &str, command: &[&str]) {
+    let (help, name) = (help(command), command.join(" "));
+    let own = commands(&help);
+    for word in &own {
+        is_told(manual, &[command, &[word]].concat());
+    }
+    if own.is_empty() {
+        let head = [format!(".BR {name} "), format!(".BR \"{name}\" ")];
+        let line = manual.lines().find(|line| head.iter().any(|head| line.starts_with(head)));
+        let line = line.unwrap_or_else(|| panic!("the manual does not tell of `{name}`"));
+        for option in help.split_whitespace().filter(|word| word.starts_with("--")) {
+            let option = option.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            assert!(option == "--help" || line.contains(option), "the manual lacks {name} {option}");
+        }
+    }
+}
+
 #[test]
 fn the_manual_names_every_command_and_option() {
     let manual = file("systemd/scalecam.8").replace("\\-", "-");
-    let commands: Vec<_> = help(&[])
-        .lines()
-        .skip_while(|line| *line != "Commands:")
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().map(ToOwned::to_owned))
-        .filter(|word| !word.is_empty() && word != "help")
-        .collect();
+    let commands = commands(&help(&[]));
     assert!(commands.len() >= 8, "{commands:?}");
-    for command in commands {
-        let told = [format!(".BR {command} "), format!(".BR \"{command} "), format!(".B {command}\n")];
-        assert!(told.iter().any(|line| manual.contains(line)), "the manual does not tell of `{command}`");
-        for option in help(&[&command]).split_whitespace().filter(|word| word.starts_with("--")) {
-            let option = option.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-            assert!(option == "--help" || manual.contains(option), "the manual lacks {command} {option}");
-        }
+    for command in &commands {
+        is_told(&manual, &[command]);
+    }
+}
+
+#[test]
+fn every_shell_is_completed_by_what_the_program_says() {
+    for shell in ["bash", "zsh", "fish"] {
+        let completion = file(&format!("systemd/scalecam.{shell}"));
+        assert!(completion.contains("--help") && completion.contains("/^Commands:/"), "{shell}");
+        assert!(file("Cargo.toml").contains(&format!("[\"systemd/scalecam.{shell}\", ")), "{shell}");
     }
 }
 
