@@ -75,6 +75,9 @@ have() {
 have deny $DENY
 have cyclonedx $CYCLONEDX
 
+# what is looked at offline below must be here, for every target
+cargo fetch --locked --quiet || fail "the dependencies cannot be fetched; the lines above say why (is the crates registry reachable?)"
+
 say "licences, sources and bans of $(grep -c '^\[\[package\]\]' Cargo.lock) packages"
 cargo deny --locked --offline check licenses bans sources || fail "deny.toml is not kept; the lines above say by what"
 

@@ -71,7 +71,8 @@ def text(words):
 class Camera:
     """Waits on a Unix socket for the machine. `frames` maps (width, height) to JPEG files' bytes.
 
-    Faults, at any time: `stalled` (no frame, and no word about it), `bare` (no Huffman tables), and each n-th frame
+    Faults, at any time: `stalled` (no frame, and no word about it), `hung` (the same until the device is reset, which opening it
+    does not do), `bare` (no Huffman tables), and each n-th frame
     `cut` (it ends in the middle) or `flagged` (the camera itself says that it is bad); 0 is none of them.
     `pace`: frames a second that it really sends, as in bad light; never more than it promised.
     """
@@ -82,7 +83,7 @@ class Camera:
         self.be(("mjpeg", "yuyv"), list(frames), fps)
         self.strings = [bytes([4, 3, 9, 4]), text("Practice"), text("USB camera"), text(serial)]
         self.pace = fps
-        self.stalled = self.bare = False
+        self.stalled = self.bare = self.hung = False
         self.cut = self.flagged = 0
         self.sent = 0
         self.pending = []
@@ -173,6 +174,8 @@ class Camera:
                     self.pending.remove(number)
             if was:
                 self.bulk(link, number, CANCELLED, b"")
+        elif kind == RESET:
+            self.hung = False
         elif kind in (SET_CONFIGURATION, GET_CONFIGURATION):
             self.send(link, CONFIGURATION, number, bytes([OK, 1]))
         elif kind in (SET_ALTERNATE, GET_ALTERNATE):
@@ -224,7 +227,7 @@ class Camera:
         while True:
             due = max(due + 1 / min(self.fps, self.pace), time.monotonic())
             time.sleep(max(0.0, due - time.monotonic()))
-            if self.stalled:
+            if self.stalled or self.hung:
                 continue
             with self.lock:
                 form, size = self.forms[self.probe[2] - 1], self.modes[self.probe[3] - 1]

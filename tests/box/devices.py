@@ -33,6 +33,51 @@ deadline_ms = 10000
 kind = "file"
 path = "/var/lib/scalecam/2/weighings.jsonl"
 """
+# A USB scale without a serial line, by the kernel's own gadget driver: maker DYMO, six bytes a report (usage page 8Dh).
+GADGET = """\
+set -e
+modprobe libcomposite && modprobe dummy_hcd
+mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
+mkdir /sys/kernel/config/usb_gadget/scale && cd /sys/kernel/config/usb_gadget/scale
+echo 0x0922 >idVendor; echo 0x8003 >idProduct
+mkdir strings/0x409 functions/hid.0 configs/c.1
+echo Practice >strings/0x409/manufacturer; echo 'USB scale' >strings/0x409/product; echo POS0001 >strings/0x409/serialnumber
+echo 6 >functions/hid.0/report_length
+printf '\\005\\215\\011\\040\\241\\001\\205\\003\\011\\044\\025\\000\\046\\377\\000\\165\\010\\225\\005\\201\\002\\300' >functions/hid.0/report_desc
+ln -s functions/hid.0 configs/c.1/
+ls /sys/class/udc >UDC
+"""
+# Nothing for a second, then 500 g, 250 g and 750 g at rest for two each: state, unit (gram), power of ten, weight.
+REPORTS = """\
+exec >/dev/hidg0
+for weight in '\\364\\001' '\\372\\000' '\\356\\002'; do
+    for turn in 1 2 3 4 5 6 7 8 9 10; do printf '\\003\\002\\002\\000\\000\\000'; sleep 0.1; done
+    for turn in $(seq 20); do printf "\\003\\004\\002\\000$weight"; sleep 0.1; done
+done
+"""
+USB_LANE = """\
+[device]
+id = "BOX-04"
+
+[scale]
+port = "/dev/scalecam/usb-scale-POS0001"
+protocol = "hid-pos"
+
+[camera]
+kind = "synthetic"
+width = 640
+height = 360
+fps = 10
+
+[recognition]
+url = "{url}"
+ca_file = "/etc/scalecam/practice-ca.pem"
+deadline_ms = 10000
+
+[[sink]]
+kind = "file"
+path = "/var/lib/scalecam/4/weighings.jsonl"
+"""
 
 
 class Devices:
@@ -76,13 +121,13 @@ class Devices:
         self.no_zombies()
         memory_after, files_after = self.resident()
         self.needs(files_after <= files + 1, f"{files} descriptors became {files_after}")
-        self.needs(memory_after - memory < 3_000, f"resident memory grew from {memory} to {memory_after} kB")
+        self.needs(memory_after - memory < 3_000, f"own memory grew from {memory} to {memory_after} kB")
         middle = lambda seconds: sorted(seconds)[len(seconds) // 2]
         own = [agent - kernel for agent, kernel in zip(back, there)]
         self.say(f"{word} unplugged and plugged in again, {self.cycles} times",
                  f"said after {middle(said):.1f} s (at most {max(said):.1f}); back after {middle(back):.1f} s (at most {max(back):.1f}, {sum(each < 5 for each in back)} times within 5 s), "
                  f"of which the agent took {middle(own):.1f} s (at most {max(own):.1f}, {sum(each < 5 for each in own)} times within 5 s) after the kernel had it; "
-                 f"no node left over; resident {memory} kB before, {memory_after} kB after")
+                 f"no node left over; own memory {memory} kB before, {memory_after} kB after")
         # what the emulation needs while this machine gives it no time is not the agent's
         # the short form runs where nobody knows what else the machine does; it prints the times and asks for the return alone
         self.needs(self.short or late == 0, f"the agent needed 5 s or more {late} times although this machine had time for it")
@@ -106,6 +151,21 @@ class Devices:
         self.camera.stalled = False
         _, back = self.until("the camera is back", self.all_ok, 30)
         self.say("camera in, and no frames", f"said after {said:.1f} s, back after {back:.1f} s")
+
+    def hung_camera(self):
+        """A camera that only a reset of its USB device wakes, without and with what the package's examples allow."""
+        self.camera.hung = True
+        self.until("the agent asks for a replug", lambda: "unplug it and plug it in again" in self.state(), 60)
+        examples, rules, unit = "/usr/share/doc/scalecam/examples/usb-reset", "/etc/udev/rules.d/71-scalecam-usb-reset.rules", "/etc/systemd/system/scalecam.service.d"
+        again = "udevadm control --reload && udevadm trigger --settle --subsystem-match=usb && systemctl daemon-reload && systemctl restart scalecam"
+        self.box.run(f"cp {examples}.rules {rules} && mkdir -p {unit} && cp {examples}.conf {unit}/ && {again}")
+        _, back = self.until("the camera is back", self.all_ok, 60)
+        said = self.box.run("journalctl -u scalecam -o cat --no-pager | grep 'USB device was reset' | tail -n 1 || true")
+        self.needs(said and not self.camera.hung, "the camera came back without a reset")
+        self.weighings(1)
+        self.box.run(f"rm -r {rules} {unit} && {again}")
+        self.until("all parts ok without the examples", self.all_ok, 60)
+        self.say("camera hung until a reset", f"asks for a replug; where resets are allowed: “{said[:150]}”, back {back:.1f} s after the start")
 
     def bare_frames(self):
         """Frames without Huffman tables: they are put in, so that every decoder reads the picture."""
@@ -149,6 +209,21 @@ class Devices:
         self.width, self.height = 1280, 720
         self.weighings(1)
         self.say("a camera with YUYV only, 640x360", f"{len(new)} of {len(new)} recognised, JPEG of {min(sizes)} to {max(sizes)} bytes; and back to MJPEG")
+
+    def usb_scale(self):
+        """A scale that speaks by reports over USB, through udev's rule and the unit's sandbox; plugged in after the start."""
+        self.write("4.toml", USB_LANE.format(url=self.service.url), 644)
+        self.box.run("systemctl start scalecam@4", limit=180)
+        state, _ = self.until("the lane says that there is no scale", lambda: (lambda state: state if "there is no such device" in state else None)(self.state("scalecam@4")), 60)
+        self.box.run(f"sh <<'END'\n{GADGET}END")
+        names, _ = self.until("the scale has its names", lambda: self.box.run("ls /dev/scalecam | grep usb-scale- || true"), 30)
+        self.needs("usb-scale-POS0001" in names and "usb-scale-at-" in names, f"its names are {names}")
+        self.until("the scale is heard or waited for", lambda: "there is no such device" not in self.state("scalecam@4"), 30)
+        self.box.run(f"sh <<'END'\n{REPORTS}END")
+        new, _ = self.until("its three weighings", lambda: (lambda new: new if len(new) >= 3 else None)(self.outcomes(0, "4/")), 60)
+        self.needs([outcome["grams"] for outcome in new] == [500.0, 250.0, 750.0], f"weighed {[outcome['grams'] for outcome in new]}")
+        self.box.run("systemctl stop scalecam@4; cd /sys/kernel/config/usb_gadget/scale && echo '' >UDC && rm configs/c.1/hid.0 && rmdir configs/c.1 functions/hid.0 strings/0x409 && cd .. && rmdir scale", limit=180)
+        self.say("a USB scale without a serial line (reports)", f"found by {', '.join(names.split())}; 500, 250 and 750 g: {', '.join(outcome['result'] for outcome in new)}")
 
     def second_lane(self):
         """A second unit by the template, with a scale of its own and the kernel's own practice camera."""

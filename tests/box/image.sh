@@ -12,6 +12,12 @@ fail() {
     exit 1
 }
 
+# What this machine does not have or may not do, as opposed to what is wrong with this script.
+unable() {
+    echo "box image: $*" >&2
+    exit 69
+}
+
 [ $# = 1 ] || fail "usage: image.sh FOLDER"
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -25,29 +31,29 @@ if [ -e "$cache/disk-$stamp.img" ] && [ -e "$cache/initrd-$stamp.gz" ] && [ -e "
     exit 0
 fi
 
-[ "$(id -u)" = 0 ] || fail "making the image needs root; run it once as root, later runs do not"
+[ "$(id -u)" = 0 ] || unable "making the image needs root; run it once as root, later runs do not"
 for tool in debootstrap:debootstrap qemu-aarch64-static:qemu-user-static mke2fs:e2fsprogs cpio:cpio depmod:kmod; do
-    command -v "${tool%%:*}" >/dev/null || fail "${tool%%:*} is missing; apt-get install ${tool#*:}"
+    command -v "${tool%%:*}" >/dev/null || unable "${tool%%:*} is missing; apt-get install ${tool#*:}"
 done
-[ "$(df --output=avail -k "$cache" | tail -n 1)" -gt 4000000 ] || fail "$cache has less than 4 GB left; free some, or name another folder"
+[ "$(df --output=avail -k "$cache" | tail -n 1)" -gt 4000000 ] || unable "$cache has less than 4 GB left; free some, or name another folder"
 
 # The kernel runs ARM programs through qemu once it is told how.
 binfmt=/proc/sys/fs/binfmt_misc
-[ -e $binfmt/register ] || mount -t binfmt_misc binfmt_misc $binfmt || fail "$binfmt cannot be mounted; load the module binfmt_misc"
-[ -e $binfmt/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$binfmt/register
+[ -e $binfmt/register ] || mount -t binfmt_misc binfmt_misc $binfmt || unable "$binfmt cannot be mounted; load the module binfmt_misc"
+[ -e $binfmt/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$binfmt/register || unable "programs of arm64 cannot be registered with the kernel"
 
 base=$cache/base-$suite.tar
 if [ ! -e "$base" ]; then
     echo "box image: setting up Debian $suite for arm64 (5 to 15 minutes, once)" >&2
     # shellcheck disable=SC2016  # the names in $( ) are apt's own
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
-    [ -n "$mirror" ] || fail "this machine's apt has no Debian mirror; add one to its sources and run apt-get update"
+    [ -n "$mirror" ] || unable "this machine's apt has no Debian mirror; add one to its sources and run apt-get update"
     rm -rf "$cache/base"
     debootstrap --arch=arm64 --variant=minbase --foreign \
         --include=systemd,systemd-sysv,udev,kmod,iproute2,procps,busybox-static \
-        $suite "$cache/base" "$mirror" >"$cache/debootstrap.log" 2>&1 || fail "debootstrap failed; see $cache/debootstrap.log"
+        $suite "$cache/base" "$mirror" >"$cache/debootstrap.log" 2>&1 || unable "debootstrap failed; see $cache/debootstrap.log"
     chroot "$cache/base" /debootstrap/debootstrap --second-stage >>"$cache/debootstrap.log" 2>&1 ||
-        fail "the second stage of debootstrap failed; see $cache/debootstrap.log"
+        unable "the second stage of debootstrap failed; see $cache/debootstrap.log"
     rm -rf "$cache/base/var/cache/apt/archives/"*.deb
     tar -C "$cache/base" -cf "$base.part" .
     mv "$base.part" "$base"
@@ -59,9 +65,9 @@ if [ ! -e "$cache/kernel/done" ]; then
     rm -rf "$cache/kernel"
     mkdir -p "$cache/kernel"
     fetch=$here/../../cross/debian-fetch.sh
-    meta=$("$fetch" arm64 $suite "$cache/debs" linux-image-arm64)
+    meta=$("$fetch" arm64 $suite "$cache/debs" linux-image-arm64) || unable "the kernel cannot be had"
     name=$(dpkg-deb -f "$meta" Depends | sed 's/ .*//')
-    deb=$("$fetch" arm64 $suite "$cache/debs" "$name")
+    deb=$("$fetch" arm64 $suite "$cache/debs" "$name") || unable "the kernel $name cannot be had"
     dpkg-deb -x "$deb" "$cache/kernel"
     # drivers that no checkout box test needs: a third of the size
     for part in gpu net/wireless net/ethernet infiniband; do

@@ -85,8 +85,9 @@ class Life:
         state, _ = self.until("the state tells what is missing", lambda: (lambda state: state if "there is no such device" in state else None)(self.state()), 60)
         self.say("installed, and running with nothing set up", f"{took:.1f} s; “{state[:150]}…”")
         self.needs(self.box.run("cat /proc/sys/net/ipv4/tcp_slow_start_after_idle") == "0", "the kernel setting is not in force")
-        score = self.box.run("systemd-analyze security --no-pager scalecam 2>/dev/null | tail -n 1")
-        self.say("exposure on the box", score.split(": ")[-1])
+        score = self.box.run("systemd-analyze security --no-pager scalecam 2>/dev/null | tail -n 1").split(": ")[-1]
+        self.needs(float(score.split()[0]) <= 1.3, f"the exposure is {score}")
+        self.say("exposure on the box", score)
 
     def write(self, name, content, mode):
         self.box.run(f"cat >/etc/scalecam/{name} <<'END'\n{content}END\nchmod {mode} /etc/scalecam/{name}")
@@ -110,6 +111,21 @@ class Life:
         state, took = self.until("scale, camera and service are ok", self.all_ok, 60)
         self.say("key written, all parts ok after the restart", f"{took:.1f} s; “{state}”")
 
+    def drop_ins(self):
+        """The examples for a key that is encrypted on the disk, and for a box that may talk to one address alone."""
+        examples, unit = "/usr/share/doc/scalecam/examples", "/etc/systemd/system/scalecam.service.d"
+        again = "systemctl daemon-reload && systemctl restart scalecam"
+        self.box.run(f"systemd-creds encrypt --with-key=host --name=api-key /etc/scalecam/api-key /etc/scalecam/api-key.cred && mv /etc/scalecam/api-key /run/plain && mkdir -p {unit}"
+                     f" && cp {examples}/encrypted-key.conf {unit}/ && sed -e s/192.0.2.53/10.0.2.3/ -e s,198.51.100.0/24,10.0.2.2, {examples}/address-lockdown.conf >{unit}/address-lockdown.conf && {again}")
+        self.until("all parts ok with both examples", self.all_ok, 60)
+        self.weighings(1)
+        self.box.run(f"sed -i s/=10.0.2.2$/=10.0.2.9/ {unit}/address-lockdown.conf && {again}")
+        mark = self.mark()
+        failed, _ = self.until("a weighing that may not reach the service", lambda: [o for o in self.outcomes(mark) if o["result"] == "failed"], 120)
+        self.box.run(f"rm -r {unit} /etc/scalecam/api-key.cred && mv /run/plain /etc/scalecam/api-key && {again}")
+        self.until("all parts ok without them", self.all_ok, 60)
+        self.say("drop-ins: encrypted key, address lock-down", f"recognised with both; with another address allowed it fails as “{failed[0]['error']['kind']}”")
+
     def weigh(self):
         count = 3 if self.short else 10
         new, _ = self.weighings(count, 60 + 20 * count)
@@ -132,9 +148,9 @@ class Life:
             aside += len(new) - len(good)
             reused += sum(bool(outcome["session"]["reused"]) for outcome in good)
         after, files_after = self.resident()
-        self.needs(after - before < 2_000, f"resident memory grew from {before} to {after} kB over {done} weighings")
+        self.needs(after - before < 2_000, f"own memory grew from {before} to {after} kB over {done} weighings")
         self.needs(files_after <= files + 2, f"{files} descriptors became {files_after}")
-        self.say(f"{done} weighings in a row", f"{done - aside} recognised, {reused} of them on a kept connection, {aside} set aside; resident {before} kB before, {after} kB after; descriptors {files} and {files_after}; {time.monotonic() - start:.0f} s")
+        self.say(f"{done} weighings in a row", f"{done - aside} recognised, {reused} of them on a kept connection, {aside} set aside; own memory {before} kB before, {after} kB after; descriptors {files} and {files_after}; {time.monotonic() - start:.0f} s")
 
     def measure(self):
         self.camera.pace = 30
@@ -174,9 +190,11 @@ class Life:
     def purge(self):
         secrets = self.box.run(f"journalctl --no-pager | grep -c {self.key_text} || true")
         self.needs(secrets == "0", "the key stands in the journal")
+        self.write("3.toml", DESK.format(url=self.service.url), 644)
+        self.box.run("systemctl enable --now scalecam@3", limit=180)
         self.box.run("dpkg -r scalecam", limit=300)
-        self.box.run("test -s /etc/scalecam/api-key && test -s /var/lib/scalecam/weighings.jsonl && ! systemctl is-active -q scalecam")
+        self.box.run("test -s /etc/scalecam/api-key && test -s /var/lib/scalecam/weighings.jsonl && ! systemctl is-active -q scalecam scalecam@3")
         self.box.run("dpkg -P scalecam", limit=300)
-        left = self.box.run("find /etc/scalecam /var/lib/scalecam /usr/bin/scalecam /etc/systemd -name '*scalecam*' 2>/dev/null || true")
+        left = self.box.run("find /etc /var/lib /usr /run /dev/scalecam -xdev -name '*scalecam*' ! -path '/var/lib/dpkg/*' 2>/dev/null || true")
         self.needs(not left, f"left after the purge: {left}")
-        self.say("removed, then purged", "data kept by the first, gone by the second; the key was never in the journal")
+        self.say("removed with a lane that was enabled, then purged", "data kept by the first, nothing left by the second; the key was never in the journal")

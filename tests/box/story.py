@@ -22,9 +22,9 @@ KEY = "box-test-key-5f2c9a"
 BEGINNING = ["boot", "install", "settings", "key"]
 SHORT = BEGINNING + ["weigh", "scale_unplugged", "camera_unplugged", "measure", "purge"]
 FULL = BEGINNING + [
-    "weigh", "scale_unplugged", "camera_unplugged", "silent_cable", "frozen_camera", "bare_frames", "bad_frames", "raw_frames",
-    "second_lane", "network_cut", "network_slow", "service_restarted", "restarted", "killed", "reload", "bad_start",
-    "cut_in_weighing", "cut_after_report", "cuts", "wrong_clock", "long_run", "measure", "upgrade", "purge"]
+    "weigh", "scale_unplugged", "camera_unplugged", "silent_cable", "frozen_camera", "hung_camera", "bare_frames", "bad_frames",
+    "raw_frames", "usb_scale", "second_lane", "drop_ins", "network_cut", "network_slow", "service_restarted", "restarted", "killed",
+    "reload", "bad_start", "cut_in_weighing", "cut_after_report", "cuts", "wrong_clock", "long_run", "measure", "upgrade", "purge"]
 
 
 class Story(Life, Devices, Outages):
@@ -137,8 +137,8 @@ class Story(Life, Devices, Outages):
         return int(self.box.run(f"systemctl show {unit} -p MainPID --value"))
 
     def resident(self):
-        """Resident memory in kB, and open descriptors."""
-        found = self.box.run(f"awk '/VmRSS/ {{ print $2 }}' /proc/{self.pid()}/status; ls /proc/{self.pid()}/fd | wc -l").split()
+        """The agent's own memory in kB (the driver's mapped buffers, which it may touch or not, left out), and open descriptors."""
+        found = self.box.run(f"awk '/RssAnon/ {{ print $2 }}' /proc/{self.pid()}/status; ls /proc/{self.pid()}/fd | wc -l").split()
         return int(found[0]), int(found[1])
 
     def tell(self, chapters):
