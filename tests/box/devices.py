@@ -160,7 +160,7 @@ class Devices:
         again = "udevadm control --reload && udevadm trigger --settle --subsystem-match=usb && systemctl daemon-reload && systemctl restart scalecam"
         self.box.run(f"cp {examples}.rules {rules} && mkdir -p {unit} && cp {examples}.conf {unit}/ && {again}")
         _, back = self.until("the camera is back", self.all_ok, 60)
-        said = self.box.run("journalctl -u scalecam -o cat --no-pager | grep 'USB device was reset' | tail -n 1 || true")
+        said = self.box.run("journalctl -u scalecam -o cat --no-pager | grep '^the camera .*USB device was reset' | tail -n 1 || true")
         self.needs(said and not self.camera.hung, "the camera came back without a reset")
         self.weighings(1)
         self.box.run(f"rm -r {rules} {unit} && {again}")

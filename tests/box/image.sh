@@ -115,7 +115,8 @@ install -m 755 "$here/guest/init" "$first/init"
 (cd "$first" && find . | cpio -o -H newc --quiet | gzip -1) >"$cache/initrd-$stamp.gz"
 
 rm -f "$cache"/disk-*.img
-mke2fs -q -t ext4 -d "$root" -L box "$cache/disk.part" 1600M
+# it says on standard output that it makes a file, and there only the stamp goes
+mke2fs -q -t ext4 -d "$root" -L box "$cache/disk.part" 1600M >&2
 mv "$cache/disk.part" "$cache/disk-$stamp.img"
 rm -rf "$root" "$first"
 echo "$stamp"
