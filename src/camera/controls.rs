@@ -63,7 +63,7 @@ impl Controls {
 
     /// What is to be set with a camera that has these controls. Automatics come first: while one of them is
     /// on, the camera does not take the value that it rules. `word` tells a word of a control's menu.
-    pub(super) fn plan(&self, controls: &[Control], word: impl Fn(u32, u32) -> Option<String>) -> Plan {
+    pub(super) fn plan(&self, controls: &[Control], word: impl Fn(&Control, u32) -> Option<String>) -> Plan {
         let mut plan = Plan::default();
         for (name, value) in &self.wanted {
             let Some(control) = controls.iter().find(|control| is_called(control, name)) else {
@@ -116,23 +116,30 @@ const LONGEST_MENU: usize = 256;
 pub(super) fn places(control: &Control) -> impl Iterator<Item = u32> {
     let (first, last) =
         (u32::try_from(control.minimum).unwrap_or(0), u32::try_from(control.maximum).unwrap_or(0));
-    let menus = usize::from(control.kind == ControlKind::Menu);
+    let menus = usize::from(matches!(control.kind, ControlKind::Menu | ControlKind::NumberMenu));
     (first..=last).take(LONGEST_MENU * menus)
 }
 
 /// The number that the control takes for a value, or why there is none.
-fn fit(control: &Control, value: &Value, word: impl Fn(u32, u32) -> Option<String>) -> Result<i32, String> {
-    let words = || places(control).filter_map(|place| Some((place, word(control.id, place)?)));
+fn fit(
+    control: &Control,
+    value: &Value,
+    word: impl Fn(&Control, u32) -> Option<String>,
+) -> Result<i32, String> {
+    let words = || places(control).filter_map(|place| Some((place, word(control, place)?)));
     match (control.kind, value) {
         (ControlKind::Switch, Value::Switch(on)) => Ok(i32::from(*on)),
-        (ControlKind::Menu, Value::Word(wanted)) => {
+        (ControlKind::Menu | ControlKind::NumberMenu, Value::Word(wanted)) => {
             let place = words().find(|(_, word)| plain(word) == plain(wanted)).map(|(place, _)| place);
             place.and_then(|place| i32::try_from(place).ok()).ok_or_else(|| {
                 let words: Vec<String> = words().map(|(_, word)| format!("\"{word}\"")).collect();
                 format!("is not one of {}", words.join(", "))
             })
         }
-        (ControlKind::Integer | ControlKind::Menu | ControlKind::Switch, Value::Number(number)) => {
+        (
+            ControlKind::Integer | ControlKind::Menu | ControlKind::NumberMenu | ControlKind::Switch,
+            Value::Number(number),
+        ) => {
             if (control.minimum..=control.maximum).contains(number) {
                 Ok(*number)
             } else {
@@ -140,7 +147,9 @@ fn fit(control: &Control, value: &Value, word: impl Fn(u32, u32) -> Option<Strin
             }
         }
         (ControlKind::Switch, Value::Word(_)) => Err("is neither true nor false".to_owned()),
-        (ControlKind::Menu, Value::Switch(_)) => Err("is not a word of the control's menu".to_owned()),
+        (ControlKind::Menu | ControlKind::NumberMenu, Value::Switch(_)) => {
+            Err("is not a word of the control's menu".to_owned())
+        }
         (ControlKind::Integer, Value::Switch(_) | Value::Word(_)) => Err("is not a number".to_owned()),
         (ControlKind::Other, _) => Err("cannot be set".to_owned()),
     }
@@ -223,8 +232,8 @@ mod tests {
         ]
     }
 
-    fn word(id: u32, place: u32) -> Option<String> {
-        let word = match (id, place) {
+    fn word(control: &Control, place: u32) -> Option<String> {
+        let word = match (control.id, place) {
             (0x009A_0901, 1) => "Manual Mode",
             (0x009A_0901, 3) => "Aperture Priority Mode",
             _ => return None,

@@ -95,6 +95,12 @@ impl Desk {
         }
     }
 
+    /// Shows that the thread is alive, and whether the camera is to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.heartbeat.beat(self.clock.now());
+        self.poll(None, Duration::ZERO).is_some()
+    }
+
     /// Puts a frame that was taken, by its stamp, at `frame.taken` into the ring.
     pub(super) fn deliver(&self, mut frame: Frame) {
         frame.taken = frame.taken - self.latency;

@@ -60,7 +60,7 @@ impl Backend {
             ControlKind::Switch => {
                 ControlValueDescription::Boolean { value: value != 0, default: default != 0 }
             }
-            ControlKind::Menu => {
+            ControlKind::Menu | ControlKind::NumberMenu => {
                 ControlValueDescription::Enum { value, possible: (min..=max).collect(), default }
             }
             ControlKind::Integer | ControlKind::Other => {
@@ -80,8 +80,10 @@ impl Backend {
     }
 
     fn controls(&self) -> Result<Vec<Control>, NokhwaError> {
-        let controls = self.capture.borrow().device().controls();
-        controls.map_err(|error| property("controls", &error))
+        match self.capture.borrow().device().controls() {
+            (none, Some(error)) if none.is_empty() => Err(property("controls", &error)),
+            (controls, _) => Ok(controls),
+        }
     }
 
     fn formats(&self) -> Result<Vec<FourCc>, NokhwaError> {

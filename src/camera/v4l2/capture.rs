@@ -27,6 +27,8 @@ pub(super) struct Capture {
     harvester: Harvester,
     stream: Option<Stream>,
     warm_up: Duration,
+    /// How long a stream's first frame is waited for.
+    first: Duration,
     /// The frame that was taken last, but for its bytes.
     about: Option<Frame>,
     /// Why the last step failed.
@@ -48,7 +50,9 @@ struct Stream {
 /// the shopper waits: long against the first, short against the second.
 const STALL: Duration = Duration::from_millis(1_500);
 /// The first frame of a stream takes longer: sensors start up, and some cameras buffer.
-const FIRST: Duration = Duration::from_secs(3);
+pub(super) const FIRST: Duration = Duration::from_secs(2);
+/// Some take longer still; a camera that was too slow once gets this from then on.
+pub(super) const FIRST_OF_SLOW: Duration = Duration::from_secs(4);
 /// Slow modes are given this many frame times.
 const FRAME_TIMES: u32 = 4;
 /// Times in a row that the driver may say "ready" and give nothing before it counts as broken: a wait that
@@ -66,7 +70,7 @@ impl Capture {
     ) -> Result<Self, Fault> {
         let identity = identify(&*device)?;
         let (mode, layout) = settle(&mut *device, wish, &identity)?;
-        let harvester = Harvester::new(layout, sequence);
+        let harvester = Harvester::new(layout, sequence, frame_time(mode, wish), desk.clock.now());
         Ok(Self {
             device,
             desk,
@@ -77,6 +81,7 @@ impl Capture {
             harvester,
             stream: None,
             warm_up,
+            first: FIRST,
             about: None,
             fault: None,
         })
@@ -124,6 +129,11 @@ impl Capture {
         self.fault.take()
     }
 
+    /// How long the first frame of the streams to come is waited for.
+    pub(super) const fn wait_for_first(&mut self, limit: Duration) {
+        self.first = limit;
+    }
+
     pub(super) fn is_streaming(&self) -> bool {
         self.stream.is_some()
     }
@@ -149,7 +159,7 @@ impl Capture {
         }
         self.device.start().map_err(Fault::refused(Step::StartStream))?;
         let now = self.desk.clock.now();
-        self.harvester = Harvester::new(self.layout, self.sequence());
+        self.harvester = Harvester::new(self.layout, self.sequence(), frame_time(self.mode, self.wish), now);
         let exposure = Exposure::default();
         self.stream = Some(Stream { started: now, first: None, last: now, exposure, settled: false });
         Ok(())
@@ -195,8 +205,7 @@ impl Capture {
 
     fn wait(&mut self) -> Result<Shot, Fault> {
         self.start()?;
-        let mut broken = false;
-        let mut empty = 0;
+        let (mut broken, mut empty, mut is_late) = (false, 0, false);
         loop {
             match self.harvester.harvest(&mut *self.device, &self.desk) {
                 Ok(Harvest::Shot(shot)) => {
@@ -208,16 +217,17 @@ impl Capture {
                 Err(error) => return Err(Fault::Refused { step: Step::Capture, error }),
             }
             let (since, until) = self.deadline();
+            if is_late {
+                return Err(Fault::Silent { waited: self.desk.clock.now().since(since), broken });
+            }
             match self.device.wait(&self.desk, until) {
                 Woken::Stop => return Err(Fault::Stopped),
                 Woken::Device if empty >= EMPTY_WAKES => {
                     let error = io::Error::other("the driver says that a picture is ready and gives none");
                     return Err(Fault::Refused { step: Step::Capture, error });
                 }
-                Woken::Device if self.desk.clock.now() < until => {}
-                Woken::Device | Woken::Due => {
-                    return Err(Fault::Silent { waited: self.desk.clock.now().since(since), broken });
-                }
+                // It was perhaps this program that stood still: what waits in the queue tells.
+                Woken::Device | Woken::Due => is_late = self.desk.clock.now() >= until,
             }
         }
     }
@@ -234,9 +244,8 @@ impl Capture {
     fn deadline(&self) -> (Stamp, Stamp) {
         let now = self.desk.clock.now();
         let Some(stream) = self.stream else { return (now, now) };
-        let least = if stream.first.is_some() { STALL } else { FIRST };
-        let frame_time = Duration::from_secs(1) / self.mode.fps(self.wish).max(1);
-        (stream.last, stream.last + least.max(frame_time * FRAME_TIMES))
+        let least = if stream.first.is_some() { STALL } else { self.first };
+        (stream.last, stream.last + least.max(frame_time(self.mode, self.wish) * FRAME_TIMES))
     }
 }
 
@@ -246,11 +255,22 @@ impl Drop for Capture {
     }
 }
 
+fn frame_time(mode: Mode, wish: Wish) -> Duration {
+    Duration::from_secs(1) / mode.fps(wish).max(1)
+}
+
 /// What the device is, if it is a camera that can be used at all.
 pub(super) fn identify(device: &dyn Device) -> Result<Identity, Fault> {
     let identity = device.identity().map_err(Fault::refused(Step::Identify))?;
     if identity.captures {
         return Ok(identity);
+    }
+    if identity.in_planes {
+        return Err(Fault::Unfit(format!(
+            "{} delivers its pictures in several planes, as sensors on a board's own camera socket do, which is not \
+             supported: use a USB camera",
+            identity.card
+        )));
     }
     Err(Fault::Unfit(format!(
         "{} delivers no pictures through this node (it carries the camera's metadata, or is a codec): \

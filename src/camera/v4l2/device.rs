@@ -15,9 +15,10 @@ pub(super) trait Device {
     fn intervals(&self, format: FourCc, size: (u32, u32)) -> io::Result<Vec<Entry<Interval>>>;
     fn set_format(&mut self, format: FourCc, width: u32, height: u32) -> io::Result<Layout>;
     fn set_interval(&mut self, interval: Interval) -> io::Result<Interval>;
-    fn controls(&self) -> io::Result<Vec<Control>>;
+    /// The controls that the camera can describe, and what went wrong with the others.
+    fn controls(&self) -> (Vec<Control>, Option<io::Error>);
     /// The word at a place of a control's menu.
-    fn menu_word(&self, control: u32, place: u32) -> Option<String>;
+    fn menu_word(&self, control: &Control, place: u32) -> Option<String>;
     fn value(&self, control: u32) -> io::Result<i32>;
     fn set_value(&mut self, control: u32, value: i32) -> io::Result<()>;
     /// Gives all buffers to the driver and starts the stream.
@@ -40,6 +41,25 @@ const LONGEST_LIST: u32 = 256;
 
 fn list<T>(entry: impl FnMut(u32) -> io::Result<Option<T>>) -> io::Result<Vec<T>> {
     (0..LONGEST_LIST).map(entry).map_while(Result::transpose).collect()
+}
+
+/// Behind `V4L2_CID_BASE` and `V4L2_CID_CAMERA_CLASS_BASE`: the numbers that cameras use.
+const USUAL_CONTROLS: [std::ops::Range<u32>; 2] = [0x0098_0900..0x0098_0930, 0x009A_0900..0x009A_0930];
+
+fn is_time_out(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut
+}
+
+fn usual_controls(video: &Video, after: u32) -> Vec<Control> {
+    let mut controls = Vec::new();
+    for id in USUAL_CONTROLS.into_iter().flatten().filter(|&id| id > after) {
+        match video.control(id) {
+            Ok(control) => controls.extend(control),
+            Err(error) if is_time_out(&error) => break,
+            Err(_) => {}
+        }
+    }
+    controls
 }
 
 impl Device for Video {
@@ -78,16 +98,29 @@ impl Device for Video {
         Self::set_interval(self, interval)
     }
 
-    fn controls(&self) -> io::Result<Vec<Control>> {
-        let mut last = 0;
-        list(|_| {
-            let control = self.control_after(last)?.filter(|control| control.id > last);
-            last = control.as_ref().map_or(last, |control| control.id);
-            Ok(control)
-        })
+    fn controls(&self) -> (Vec<Control>, Option<io::Error>) {
+        let (mut controls, mut last) = (Vec::new(), 0);
+        for _ in 0..LONGEST_LIST {
+            match self.control_after(last).map(|control| control.filter(|control| control.id > last)) {
+                Ok(None) => break,
+                Ok(Some(control)) => {
+                    last = control.id;
+                    controls.push(control);
+                }
+                // The camera cannot describe one of them, and the driver does not say which: the usual ones behind it are
+                // asked one by one, unless each of them would take seconds to fail.
+                Err(error) => {
+                    if !is_time_out(&error) {
+                        controls.extend(usual_controls(self, last));
+                    }
+                    return (controls, Some(error));
+                }
+            }
+        }
+        (controls, None)
     }
 
-    fn menu_word(&self, control: u32, place: u32) -> Option<String> {
+    fn menu_word(&self, control: &Control, place: u32) -> Option<String> {
         Self::menu_word(self, control, place).ok().flatten()
     }
 

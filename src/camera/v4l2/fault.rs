@@ -67,11 +67,17 @@ impl Fault {
             Self::Stopped | Self::Silent { .. } => false,
             Self::Unfit(_) => true,
             Self::Refused { step, error } => match step {
-                Step::Open | Step::Identify => true,
-                Step::SetMode | Step::StartStream | Step::Capture => matches!(
+                Step::Open | Step::Identify if self.is_misfit() => true,
+                Step::Open | Step::Identify | Step::SetMode | Step::StartStream | Step::Capture => matches!(
                     Errno::from_io_error(error),
                     Some(
-                        Errno::NODEV | Errno::NXIO | Errno::BUSY | Errno::NOSPC | Errno::ACCESS | Errno::PERM
+                        Errno::NOENT
+                            | Errno::NODEV
+                            | Errno::NXIO
+                            | Errno::BUSY
+                            | Errno::NOSPC
+                            | Errno::ACCESS
+                            | Errno::PERM
                     )
                 ),
             },

@@ -1,13 +1,14 @@
 //! Filled buffers become frames: the newest good one is kept, and every buffer goes back to the driver.
 
 use std::io;
+use std::time::Duration;
 
 use super::device::Device;
 use super::modes;
 use super::order::{Order, Place};
 use crate::camera::PixelFormat;
 use crate::camera::desk::Desk;
-use crate::jpeg;
+use crate::jpeg::{self, length};
 use crate::kernel::video::{Filled, Layout};
 use crate::stamp::Stamp;
 
@@ -39,6 +40,10 @@ pub(super) struct Harvester {
     order: Order,
     /// The sequence of the newest frame, over all streams.
     sequence: u64,
+    /// The time between two frames.
+    frame_time: Duration,
+    /// When nothing was waiting in the driver's queue.
+    empty_at: Stamp,
 }
 
 /// Why a buffer holds no frame.
@@ -57,10 +62,10 @@ const SMALLEST_JPEG: usize = 107;
 const MOST_AT_ONCE: usize = 16;
 
 impl Harvester {
-    /// For a stream that starts now; `sequence` is that of the newest frame before it.
-    pub(super) fn new(layout: Layout, sequence: u64) -> Self {
+    /// For a stream that starts at that moment; `sequence` is that of the newest frame before it.
+    pub(super) fn new(layout: Layout, sequence: u64, frame_time: Duration, started: Stamp) -> Self {
         let pixels = modes::known(layout.format).unwrap_or(PixelFormat::Jpeg);
-        Self { layout, pixels, order: Order::default(), sequence }
+        Self { layout, pixels, order: Order::default(), sequence, frame_time, empty_at: started }
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -77,15 +82,18 @@ impl Harvester {
     /// When the driver refuses to give or to take: the device is lost.
     pub(super) fn harvest(&mut self, device: &mut dyn Device, desk: &Desk) -> io::Result<Harvest> {
         let mut newest: Option<(Filled, Stamp, u64)> = None;
-        let mut came = 0;
+        let (mut came, mut empty) = (0, false);
         while came < MOST_AT_ONCE {
             let filled = match device.dequeue() {
                 Ok(filled) => filled,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    empty = true;
+                    break;
+                }
                 Err(error) => return Err(error),
             };
             came += 1;
-            let taken = arrival(&filled, desk);
+            let taken = self.begun(&filled, desk.clock.now());
             let is_newer = self.place(&filled, taken, desk);
             let back = match self.look(&filled, device.bytes(&filled)) {
                 Ok(_) if is_newer => newest.replace((filled, taken, self.sequence)).map(|(older, ..)| {
@@ -101,6 +109,9 @@ impl Harvester {
             if let Some(filled) = back {
                 device.enqueue(filled)?;
             }
+        }
+        if empty {
+            self.empty_at = desk.clock.now();
         }
         let Some((filled, taken, sequence)) = newest else {
             return Ok(if came > 0 { Harvest::OnlyBad } else { Harvest::Empty });
@@ -146,24 +157,39 @@ impl Harvester {
         }
     }
 
+    /// When the frame's exposure began, as far as the driver tells; never later.
+    fn begun(&self, filled: &Filled, now: Stamp) -> Stamp {
+        match filled.taken.map(|since_start| (Stamp::from_nanos(0) + since_start).min(now)) {
+            Some(end) if filled.at_end => end - self.frame_time,
+            Some(start) => start,
+            // Without a stamp it may have come at any time since nothing was waiting.
+            None => self.empty_at,
+        }
+    }
+
     /// Bytes of a raw frame as the driver lays it out.
     fn raw_size(&self) -> usize {
-        let (row, rows) = self.raw_rows();
+        let last = self.raw_rows().saturating_sub(1);
         // The last row may end with its last pixel.
         usize::try_from(self.layout.stride)
             .unwrap_or(0)
-            .saturating_mul(rows.saturating_sub(1))
-            .saturating_add(row)
+            .saturating_mul(last)
+            .saturating_add(self.raw_row(last))
     }
 
-    /// Bytes of pixels in a row, and the number of rows, of all planes.
-    fn raw_rows(&self) -> (usize, usize) {
-        let size = |pixels: u32| usize::try_from(pixels).unwrap_or(0);
-        let (width, height) = (size(self.layout.width), size(self.layout.height));
+    /// The number of rows of all planes.
+    fn raw_rows(&self) -> usize {
+        let height = self.layout.height;
+        length(if self.pixels == PixelFormat::Nv12 { height + height.div_ceil(2) } else { height })
+    }
+
+    /// Bytes of pixels in a row. A pair of chrominance samples belongs to two pixels, also where there is only one left.
+    fn raw_row(&self, row: usize) -> usize {
+        let (width, pairs) = (length(self.layout.width), length(self.layout.width.div_ceil(2)));
         match self.pixels {
-            PixelFormat::Yuyv => (width * 2, height),
-            PixelFormat::Nv12 => (width, height + height.div_ceil(2)),
-            PixelFormat::Grey | PixelFormat::Jpeg => (width, height),
+            PixelFormat::Yuyv => pairs * 4,
+            PixelFormat::Nv12 if row >= length(self.layout.height) => pairs * 2,
+            PixelFormat::Nv12 | PixelFormat::Grey | PixelFormat::Jpeg => width,
         }
     }
 
@@ -174,10 +200,9 @@ impl Harvester {
             bytes.extend_from_slice(frame);
             return;
         }
-        let (row, rows) = self.raw_rows();
-        let stride = usize::try_from(self.layout.stride).unwrap_or(row).max(row).max(1);
-        for line in frame.chunks(stride).take(rows) {
-            bytes.extend_from_slice(line.get(..row).unwrap_or(line));
+        let stride = length(self.layout.stride).max(self.raw_row(0)).max(1);
+        for (row, line) in frame.chunks(stride).take(self.raw_rows()).enumerate() {
+            bytes.extend_from_slice(line.get(..self.raw_row(row)).unwrap_or(line));
         }
     }
 }
@@ -189,10 +214,4 @@ fn refuse(reject: Reject, desk: &Desk) {
         Reject::WrongSize => counts.wrong_size += 1,
         Reject::Damaged => counts.damaged += 1,
     });
-}
-
-/// When the frame was taken: by the driver's stamp, unless it has none or one that is yet to come.
-fn arrival(filled: &Filled, desk: &Desk) -> Stamp {
-    let now = desk.clock.now();
-    filled.taken.map_or(now, |since_start| (Stamp::from_nanos(0) + since_start).min(now))
 }

@@ -76,6 +76,8 @@ pub(super) struct Candidate {
     pub(super) usb: Option<Usb>,
     /// A name that goes by the place where it is plugged in.
     pub(super) by_path: Option<PathBuf>,
+    /// Whether it offers a format that can be used, as far as it may be asked.
+    pub(super) usable: bool,
 }
 
 /// Why no camera was chosen.
@@ -98,15 +100,18 @@ impl Rule {
         }
     }
 
-    /// The one camera that a USB rule means. Several nodes of one camera count as one: the first, which is
-    /// the one in colour with cameras that also see infrared.
+    /// The one camera that a USB rule means. Several nodes of one camera count as one: the first that offers a format
+    /// which can be used. That is the one in colour with cameras that also see infrared or depth.
     pub(super) fn choose(&self, candidates: &[Candidate]) -> Result<Candidate, NotChosen> {
         let mut met: Vec<&Candidate> = Vec::new();
         for candidate in candidates {
             let Some(usb) = candidate.usb.as_ref().filter(|usb| self.is_met_by(usb)) else { continue };
-            let known = met.iter().filter_map(|other| other.usb.as_ref()).any(|other| other.port == usb.port);
-            if !known {
-                met.push(candidate);
+            let same =
+                |other: &&mut &Candidate| other.usb.as_ref().is_some_and(|other| other.port == usb.port);
+            match met.iter_mut().find(same) {
+                Some(known) if !known.usable && candidate.usable => *known = candidate,
+                Some(_) => {}
+                None => met.push(candidate),
             }
         }
         match met.as_slice() {
@@ -143,7 +148,7 @@ mod tests {
             port: port.to_owned(),
             node: PathBuf::new(),
         };
-        Candidate { node: node.into(), usb: Some(usb), by_path: None }
+        Candidate { node: node.into(), usb: Some(usb), by_path: None, usable: true }
     }
 
     fn rule(text: &str) -> Rule {
@@ -179,7 +184,9 @@ mod tests {
     #[test]
     fn several_nodes_of_one_camera_are_one_camera() {
         let (colour, infrared) = (candidate("/dev/video0", "1-1", "A"), candidate("/dev/video2", "1-1", "A"));
-        assert_eq!(rule("046d:0825").choose(&[colour.clone(), infrared]), Ok(colour));
+        assert_eq!(rule("046d:0825").choose(&[colour.clone(), infrared.clone()]), Ok(colour.clone()));
+        let depth = Candidate { usable: false, ..colour };
+        assert_eq!(rule("046d:0825").choose(&[depth, infrared.clone()]), Ok(infrared));
     }
 
     #[test]

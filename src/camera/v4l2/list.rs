@@ -124,7 +124,7 @@ fn rate(interval: Interval) -> Option<String> {
 }
 
 fn controls_of(video: &dyn Device) -> Vec<ListedControl> {
-    let controls = video.controls().unwrap_or_default();
+    let (controls, _described_as_far_as_it_can) = video.controls();
     controls
         .iter()
         .filter(|control| is_offered(control))
@@ -133,7 +133,7 @@ fn controls_of(video: &dyn Device) -> Vec<ListedControl> {
 }
 
 fn listed_control(video: &dyn Device, control: &Control) -> ListedControl {
-    let words = places(control).filter_map(|place| Some((place, video.menu_word(control.id, place)?)));
+    let words = places(control).filter_map(|place| Some((place, video.menu_word(control, place)?)));
     ListedControl {
         name: plain_name(control),
         minimum: control.minimum,

@@ -26,6 +26,7 @@ mod tests;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use nokhwa::Camera;
@@ -54,9 +55,20 @@ trait Place {
     fn name(&self) -> PathBuf;
     /// The other programs that have it open.
     fn holders(&self) -> Vec<Holder>;
-    /// Resets the USB device.
-    fn reset_usb(&mut self) -> std::io::Result<()>;
+    /// Whether the camera that was opened is still the one that the settings mean, and the only one.
+    fn look_again(&self) -> Result<(), Fault>;
+    /// What resets the USB device, which may take its time.
+    fn usb_reset(&self) -> std::io::Result<Reset>;
 }
+
+/// Resets a USB device.
+type Reset = Box<dyn FnOnce() -> std::io::Result<()> + Send>;
+
+/// A camera of the same kind that is plugged in later makes the name of the first one ambiguous.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// How long the kernel may take to reset a device: a dead one is asked again and again for half a minute.
+const RESET: Duration = Duration::from_mins(1);
 
 /// The camera of the kernel's video interface.
 pub(super) struct V4l2 {
@@ -70,6 +82,8 @@ pub(super) struct V4l2 {
     opened: bool,
     /// Whether the camera was not there when it was last tried.
     is_absent: bool,
+    /// How long a stream's first frame is waited for.
+    patience: Duration,
     /// The mode that was told last.
     mode: Option<Mode>,
 }
@@ -108,6 +122,7 @@ impl V4l2 {
             sequence: 0,
             opened: false,
             is_absent: false,
+            patience: capture::FIRST,
             mode: None,
         }
     }
@@ -117,7 +132,8 @@ impl V4l2 {
         if std::mem::replace(&mut self.opened, true) {
             desk.tally.count(|counts| counts.reopens += 1);
         }
-        let capture = Capture::new(device, Rc::clone(desk), self.wish, self.warm_up, self.sequence)?;
+        let mut capture = Capture::new(device, Rc::clone(desk), self.wish, self.warm_up, self.sequence)?;
+        capture.wait_for_first(self.patience);
         let mode = capture.mode();
         if self.mode.replace(mode) != Some(mode) {
             info!(camera = desk.name, "the camera's mode is {mode}: {}", mode.reason(self.wish));
@@ -139,13 +155,18 @@ impl V4l2 {
     /// Delivers frames until something ends that; a stream that fell silent is started again once.
     fn deliver(&mut self, open: &mut Open, desk: &Desk) -> (Fault, Remedy) {
         loop {
-            let fault = open.stream(desk);
+            let fault = open.stream(desk, &*self.place);
             self.sequence = open.capture.borrow().sequence();
             if matches!(fault, Fault::Stopped) || fault.is_gone() {
                 return (fault, Remedy::Reopen);
             }
             desk.tally.count(|counts| counts.stalls += 1);
             let delivered_for = open.capture.borrow().delivered_for();
+            if delivered_for.is_zero() {
+                // It may be one of those that are slow to start.
+                self.patience = capture::FIRST_OF_SLOW;
+                open.capture.borrow_mut().wait_for_first(self.patience);
+            }
             let remedy = self.ladder.failed(delivered_for);
             if remedy != Remedy::RestartStream {
                 return (fault, remedy);
@@ -172,18 +193,36 @@ impl V4l2 {
     fn apply(&mut self, remedy: Remedy, desk: &Desk) -> String {
         match remedy {
             Remedy::RestartStream | Remedy::Reopen => "; it is opened again".to_owned(),
-            Remedy::ResetUsb => match self.place.reset_usb() {
+            Remedy::ResetUsb => match self.place.usb_reset().and_then(|reset| in_peace(reset, desk)) {
                 Ok(()) => {
                     desk.tally.count(|counts| counts.usb_resets += 1);
                     "; its USB device was reset".to_owned()
                 }
                 Err(error) => {
-                    format!("; its USB device may not be reset ({error}): unplug it and plug it in again")
+                    format!("; its USB device cannot be reset ({error}): unplug it and plug it in again")
                 }
             },
             Remedy::AskForReplug => ": unplug it and plug it in again".to_owned(),
         }
     }
+}
+
+/// Lets a reset take its time, while the camera's thread shows that it is alive.
+fn in_peace(reset: Reset, desk: &Desk) -> std::io::Result<()> {
+    const SLICE: Duration = Duration::from_millis(100);
+    let (tell, told) = mpsc::channel();
+    // Whether anybody still waits for the answer is not the reset's business.
+    let work = move || drop(tell.send(reset()));
+    std::thread::Builder::new().name("usb-reset".to_owned()).spawn(work)?;
+    for _ in 0..RESET.as_millis() / SLICE.as_millis() {
+        match told.recv_timeout(SLICE) {
+            Ok(answer) => return answer,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) if desk.is_stopped() => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+    }
+    Err(std::io::ErrorKind::TimedOut.into())
 }
 
 impl Driver for V4l2 {
@@ -219,12 +258,13 @@ impl Open {
         if controls.is_empty() {
             return Vec::new();
         }
-        let plan = {
+        let (plan, untold) = {
             let capture = self.capture.borrow();
-            let offered = capture.device().controls().unwrap_or_default();
-            controls.plan(&offered, |control, place| capture.device().menu_word(control, place))
+            let (offered, untold) = capture.device().controls();
+            (controls.plan(&offered, |control, place| capture.device().menu_word(control, place)), untold)
         };
         let mut refused = plan.refused;
+        refused.extend(untold.map(|error| format!("it cannot describe one of its controls: {error}")));
         for Setting { id, name, value } in plan.settings {
             let control = KnownCameraControl::Other(id.into());
             let set = self.camera.set_camera_control(control, ControlValueSetter::Integer(value.into()));
@@ -248,8 +288,15 @@ impl Open {
     }
 
     /// Moves frames into the ring until there are no more.
-    fn stream(&mut self, desk: &Desk) -> Fault {
+    fn stream(&mut self, desk: &Desk, place: &dyn Place) -> Fault {
+        let mut due = desk.clock.now() + LOOK_AGAIN;
         loop {
+            if desk.clock.now() >= due {
+                due = desk.clock.now() + LOOK_AGAIN;
+                if let Err(fault) = place.look_again() {
+                    return fault;
+                }
+            }
             let bytes = match self.camera.frame_raw() {
                 Ok(bytes) => bytes.into_owned(),
                 Err(error) => return self.fault(Step::Capture, &error),

@@ -4,10 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Place;
 use super::device::Device;
 use super::fault::{Fault, Step};
 use super::identity::{Candidate, NotChosen, Rule, twins};
+use super::{Place, Reset, modes};
 use crate::kernel::video::Video;
 use crate::kernel::{Holder, Tree, holders_of, usb};
 
@@ -21,11 +21,13 @@ const NO_CAMERAS: [&str; 4] = ["bcm2835-isp", "bcm2835-codec", "pispbe", "rpivid
 pub(super) struct Node {
     rule: Rule,
     tree: Tree,
+    /// The node that was opened last.
+    opened: Option<PathBuf>,
 }
 
 impl Node {
     pub(super) fn new(rule: Rule) -> Self {
-        Self { rule, tree: Tree::default() }
+        Self { rule, tree: Tree::default(), opened: None }
     }
 
     /// The node that the rule means now.
@@ -38,17 +40,28 @@ impl Node {
             };
         };
         let node = fs::canonicalize(path).map_err(Fault::refused(Step::Open))?;
-        let by_id = path.components().any(|part| part.as_os_str() == "by-id");
-        if by_id {
-            let candidates = candidates(&self.tree);
-            let twins = twins(&candidates, &node);
-            if !twins.is_empty() {
-                let own = candidates.into_iter().filter(|one| one.node == node);
-                let all: Vec<Candidate> = own.chain(twins).collect();
-                return Err(Fault::Unfit(ambiguous(&self.rule, &all)));
-            }
-        }
+        self.is_alone(path, &node, candidates)?;
         Ok(node)
+    }
+
+    /// Refuses a name by identity that leads to one of several cameras which say the same of themselves.
+    fn is_alone(
+        &self,
+        path: &Path,
+        node: &PathBuf,
+        candidates: fn(&Tree) -> Vec<Candidate>,
+    ) -> Result<(), Fault> {
+        if !path.components().any(|part| part.as_os_str() == "by-id") {
+            return Ok(());
+        }
+        let candidates = candidates(&self.tree);
+        let twins = twins(&candidates, node);
+        if twins.is_empty() {
+            return Ok(());
+        }
+        let own = candidates.into_iter().filter(|one| one.node == *node);
+        let all: Vec<Candidate> = own.chain(twins).collect();
+        Err(Fault::Unfit(ambiguous(&self.rule, &all)))
     }
 }
 
@@ -70,7 +83,9 @@ fn ambiguous(rule: &Rule, cameras: &[Candidate]) -> String {
 
 impl Place for Node {
     fn open(&mut self) -> Result<Box<dyn Device>, Fault> {
-        let video = Video::open(&self.find()?).map_err(Fault::refused(Step::Open))?;
+        let node = self.find()?;
+        let video = Video::open(&node).map_err(Fault::refused(Step::Open))?;
+        self.opened = Some(node);
         Ok(Box::new(video))
     }
 
@@ -84,34 +99,71 @@ impl Place for Node {
         holders_of(&node).into_iter().filter(others).collect()
     }
 
-    fn reset_usb(&mut self) -> io::Result<()> {
+    fn look_again(&self) -> Result<(), Fault> {
+        let Some(opened) = &self.opened else { return Ok(()) };
+        match &self.rule {
+            Rule::Usb { .. } => match self.rule.choose(&plugged_in(&self.tree)) {
+                Err(NotChosen::Several(cameras)) => Err(Fault::Unfit(ambiguous(&self.rule, &cameras))),
+                // One that has just gone says so itself.
+                Ok(_) | Err(NotChosen::None) => Ok(()),
+            },
+            Rule::Path(path) => match fs::canonicalize(path) {
+                Ok(node) if node != *opened => {
+                    Err(Fault::Unfit(format!("the name {} leads to another camera now", path.display())))
+                }
+                Ok(node) => self.is_alone(path, &node, plugged_in),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    fn usb_reset(&self) -> io::Result<Reset> {
         // Looked up now: the number of a device that went away may be another's by now.
         let node = self.find().ok();
         let name = node.as_ref().and_then(|node| node.file_name()).map(|name| name.to_string_lossy());
         let device = name.and_then(|name| self.tree.usb(CLASS, &name));
         let no_usb = || io::Error::new(io::ErrorKind::Unsupported, "it is no USB device");
-        usb::reset(&device.ok_or_else(no_usb)?.node)
+        let device = device.ok_or_else(no_usb)?.node;
+        Ok(Box::new(move || usb::reset(&device)))
     }
 }
 
 /// The nodes that deliver pictures. One that may not be opened counts: it cannot be ruled out.
 fn candidates(tree: &Tree) -> Vec<Candidate> {
+    let usable = |candidate: Candidate| {
+        let usable = usable_camera(&candidate.node)?;
+        Some(Candidate { usable, ..candidate })
+    };
+    plugged_in(tree).into_iter().filter_map(usable).collect()
+}
+
+/// All nodes of the class, without opening any: a camera that another program works with is not disturbed.
+fn plugged_in(tree: &Tree) -> Vec<Candidate> {
     let candidate = |name: String| {
         let node = tree.node(&name);
         let by_path = tree.links(&["v4l/by-path"], &node).into_iter().next();
-        is_camera(&node).then(|| Candidate { usb: tree.usb(CLASS, &name), by_path, node })
+        Candidate { usb: tree.usb(CLASS, &name), by_path, node, usable: true }
     };
-    tree.names(CLASS).into_iter().filter_map(candidate).collect()
+    tree.names(CLASS).into_iter().map(candidate).collect()
+}
+
+/// Whether a node that belongs to a camera and delivers pictures offers a format that can be used, as far as it may be
+/// asked; nothing for other nodes.
+fn usable_camera(node: &Path) -> Option<bool> {
+    match Video::open(node) {
+        Ok(video) => {
+            let told = Video::identity(&video).ok()?;
+            let formats = Device::formats(&video).unwrap_or_default();
+            let is_camera = told.captures && !NO_CAMERAS.contains(&told.driver.as_str());
+            is_camera.then(|| modes::best_format(&formats).is_some())
+        }
+        Err(error) => (error.kind() == io::ErrorKind::PermissionDenied).then_some(true),
+    }
 }
 
 /// Whether a node belongs to a camera and delivers pictures, as far as it may be asked.
 pub(super) fn is_camera(node: &Path) -> bool {
-    match Video::open(node) {
-        Ok(video) => {
-            video.identity().is_ok_and(|told| told.captures && !NO_CAMERAS.contains(&told.driver.as_str()))
-        }
-        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
-    }
+    usable_camera(node).is_some()
 }
 
 #[cfg(test)]
@@ -125,6 +177,7 @@ mod tests {
             node: node.into(),
             usb: None,
             by_path: by_path.map(PathBuf::from),
+            usable: true,
         };
         let cameras = [camera("/dev/video0", Some("/dev/v4l/by-path/left")), camera("/dev/video2", None)];
         assert_eq!(

@@ -14,6 +14,12 @@ pub(super) const FLAG_ERROR: u32 = 0x40;
 pub(super) const STAMP_MASK: u32 = 0xE000;
 /// `V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC`
 pub(super) const STAMP_MONOTONIC: u32 = 0x2000;
+/// `V4L2_BUF_FLAG_TSTAMP_SRC_MASK`
+pub(super) const STAMP_SOURCE_MASK: u32 = 0x0007_0000;
+/// `V4L2_BUF_FLAG_TSTAMP_SRC_SOE`: the stamp is of the start of the exposure, not of the end of the frame.
+pub(super) const STAMP_AT_START: u32 = 0x0001_0000;
+/// `V4L2_CAP_VIDEO_CAPTURE_MPLANE`
+pub(super) const CAP_SEVERAL_PLANES: u32 = 0x1000;
 /// `V4L2_CAP_DEVICE_CAPS`: the capabilities of this very node are given.
 pub(super) const CAP_DEVICE_CAPS: u32 = 0x8000_0000;
 /// `V4L2_CAP_VIDEO_CAPTURE`

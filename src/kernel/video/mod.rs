@@ -14,11 +14,11 @@ use serde::Serialize;
 
 use super::call::call;
 use layout::{
-    CAP_DEVICE_CAPS, CAP_STREAMING, CAP_VIDEO_CAPTURE, COLORSPACE_JPEG, CONTINUOUS, Capability, ControlQuery,
-    ControlValue, DISCRETE, ENUM_FMT, ENUM_FRAMEINTERVALS, ENUM_FRAMESIZES, FIELD_NONE, Format,
-    FormatDescription, Fract, FrameIntervals, FrameSizes, G_CTRL, MenuQuery, NEXT_CTRL, PIX_MAGIC, Pix,
-    QUANTIZATION_DEFAULT, QUANTIZATION_FULL, QUERYCAP, QUERYCTRL, QUERYMENU, S_CTRL, S_FMT, S_PARM,
-    StreamParameters, VIDEO_CAPTURE,
+    CAP_DEVICE_CAPS, CAP_SEVERAL_PLANES, CAP_STREAMING, CAP_VIDEO_CAPTURE, COLORSPACE_JPEG, CONTINUOUS,
+    Capability, ControlQuery, ControlValue, DISCRETE, ENUM_FMT, ENUM_FRAMEINTERVALS, ENUM_FRAMESIZES,
+    FIELD_NONE, Format, FormatDescription, Fract, FrameIntervals, FrameSizes, G_CTRL, MenuQuery, NEXT_CTRL,
+    PIX_MAGIC, Pix, QUANTIZATION_DEFAULT, QUANTIZATION_FULL, QUERYCAP, QUERYCTRL, QUERYMENU, S_CTRL, S_FMT,
+    S_PARM, StreamParameters, VIDEO_CAPTURE,
 };
 pub use stream::Filled;
 use stream::Mapping;
@@ -42,6 +42,8 @@ pub struct Identity {
     /// Whether this very node delivers pictures through mapped memory: not a camera's metadata node, not a
     /// codec's, not one that needs several planes.
     pub captures: bool,
+    /// Whether it delivers pictures in several planes, as the sensors on a board's own camera socket do.
+    pub in_planes: bool,
 }
 
 /// A pixel format by the four characters of its code.
@@ -111,6 +113,8 @@ pub enum ControlKind {
     Switch,
     /// One of a list of words, by its place.
     Menu,
+    /// One of a list of numbers, by its place.
+    NumberMenu,
     /// Anything else, which is not offered.
     Other,
 }
@@ -134,6 +138,7 @@ impl Video {
             card: text(&told.card),
             bus: text(&told.bus_info),
             captures: capabilities & wanted == wanted,
+            in_planes: capabilities & CAP_SEVERAL_PLANES != 0,
         })
     }
 
@@ -202,7 +207,12 @@ impl Video {
 
     /// The control with the lowest number above `id`; none behind the last.
     pub fn control_after(&self, id: u32) -> io::Result<Option<Control>> {
-        let mut query = ControlQuery { id: id | NEXT_CTRL, ..Default::default() };
+        self.control(id | NEXT_CTRL)
+    }
+
+    /// The control with this number; none if there is none.
+    pub fn control(&self, id: u32) -> io::Result<Option<Control>> {
+        let mut query = ControlQuery { id, ..Default::default() };
         let known = self.listed(&QUERYCTRL, &mut query)?;
         Ok(known.then(|| Control {
             id: query.id,
@@ -211,7 +221,8 @@ impl Video {
             kind: match query.kind {
                 1 => ControlKind::Integer,
                 2 => ControlKind::Switch,
-                3 | 9 => ControlKind::Menu,
+                3 => ControlKind::Menu,
+                9 => ControlKind::NumberMenu,
                 _ => ControlKind::Other,
             },
             minimum: query.minimum,
@@ -223,10 +234,14 @@ impl Video {
     }
 
     /// The word at this place of a control's menu; none where the menu has a hole.
-    pub fn menu_word(&self, id: u32, index: u32) -> io::Result<Option<String>> {
-        let mut query = MenuQuery { id, index, ..Default::default() };
+    pub fn menu_word(&self, control: &Control, index: u32) -> io::Result<Option<String>> {
+        let mut query = MenuQuery { id: control.id, index, ..Default::default() };
         let known = self.listed(&QUERYMENU, &mut query)?;
-        Ok(known.then(|| text(&query.name)))
+        Ok(known.then(|| match (control.kind, query.name.first_chunk()) {
+            // The same place holds a number of 64 bits there.
+            (ControlKind::NumberMenu, Some(&number)) => i64::from_ne_bytes(number).to_string(),
+            _ => text(&query.name),
+        }))
     }
 
     /// The present value of a control.

@@ -10,8 +10,8 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::Video;
 use super::layout::{
-    Buffer, DQBUF, FLAG_ERROR, MEMORY_MMAP, QBUF, QUERYBUF, REQBUFS, RequestBuffers, STAMP_MASK,
-    STAMP_MONOTONIC, STREAMOFF, STREAMON, VIDEO_CAPTURE,
+    Buffer, DQBUF, FLAG_ERROR, MEMORY_MMAP, QBUF, QUERYBUF, REQBUFS, RequestBuffers, STAMP_AT_START,
+    STAMP_MASK, STAMP_MONOTONIC, STAMP_SOURCE_MASK, STREAMOFF, STREAMON, VIDEO_CAPTURE,
 };
 use crate::kernel::call::call;
 
@@ -36,6 +36,8 @@ pub struct Filled {
     /// When the frame was taken, by the driver: the time since the start of the monotonic clock, or none
     /// when the driver does not go by that clock.
     pub taken: Option<Duration>,
+    /// Whether that is the moment in which the frame was complete, not the one in which its exposure began.
+    pub at_end: bool,
     /// Whether the driver says that the data are damaged.
     pub faulty: bool,
 }
@@ -125,6 +127,7 @@ impl Video {
             used: usize::try_from(buffer.bytes_used).unwrap_or(usize::MAX),
             sequence: buffer.sequence,
             taken: stamp(&buffer),
+            at_end: buffer.flags & STAMP_SOURCE_MASK != STAMP_AT_START,
             faulty: buffer.flags & FLAG_ERROR != 0,
         })
     }

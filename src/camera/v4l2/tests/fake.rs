@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::super::Place;
 use super::super::device::Device;
 use super::super::fault::{Fault, Step};
+use super::super::{Place, Reset};
 use crate::camera::desk::{Desk, Woken};
 use crate::kernel::Holder;
 use crate::kernel::video::{Control, Entry, Filled, FourCc, Identity, Interval, Layout};
@@ -27,6 +27,10 @@ pub(super) enum Act {
     Fill(Vec<Fill>),
     /// It sends nothing until the program gives up.
     Silence,
+    /// It sends nothing for this long, and the program wakes for something else.
+    Pause(Duration),
+    /// The program is held up past its limit, and finds a frame that came meanwhile.
+    Overslept(Fill),
     /// It says that something is ready and has nothing.
     FalseAlarm,
     /// It is unplugged.
@@ -44,6 +48,8 @@ pub(super) struct Fill {
     pub(super) bytes: Vec<u8>,
     pub(super) faulty: bool,
     pub(super) stamped: bool,
+    /// Whether the stamp is of the frame's end.
+    pub(super) at_end: bool,
 }
 
 /// The world with one camera in it.
@@ -66,6 +72,12 @@ pub(super) struct World {
     pub(super) captures: Rc<Cell<bool>>,
     /// Controls and their values; the first rules the second.
     pub(super) controls: Rc<RefCell<Vec<(Control, i32)>>>,
+    /// Why one more control cannot be described.
+    pub(super) untold: Rc<Cell<Option<Errno>>>,
+    /// What is said of a second camera of the same kind.
+    pub(super) twin: Rc<RefCell<Option<String>>>,
+    /// What the kernel answers to a reset.
+    pub(super) reset: Rc<Cell<Option<Errno>>>,
 }
 
 /// Acts from another thread, which is told whenever the program has dealt with all before.
@@ -102,6 +114,9 @@ impl World {
             queued_at_close: Rc::default(),
             captures: Rc::new(Cell::new(true)),
             controls: Rc::default(),
+            untold: Rc::default(),
+            twin: Rc::default(),
+            reset: Rc::default(),
         }
     }
 
@@ -179,9 +194,14 @@ impl Place for World {
         self.holders.borrow().clone()
     }
 
-    fn reset_usb(&mut self) -> io::Result<()> {
+    fn look_again(&self) -> Result<(), Fault> {
+        self.twin.borrow().clone().map_or(Ok(()), |why| Err(Fault::Unfit(why)))
+    }
+
+    fn usb_reset(&self) -> io::Result<Reset> {
         self.note("reset");
-        Ok(())
+        let answer = self.reset.get();
+        Ok(Box::new(move || answer.map_or(Ok(()), |errno| Err(errno.into()))))
     }
 }
 
@@ -198,6 +218,7 @@ impl FakeDevice {
             used: fill.bytes.len(),
             sequence: fill.sequence,
             taken: fill.stamped.then_some(now),
+            at_end: fill.at_end,
             faulty: fill.faulty,
         });
         self.done.push_back(index);
@@ -209,7 +230,14 @@ impl Device for FakeDevice {
         self.world.refusal(Step::Identify)?;
         let text = |text: &str| text.to_owned();
         let captures = self.world.captures.get();
-        Ok(Identity { driver: text("fake"), card: text("Fake Camera"), bus: text("usb-1"), captures })
+        let in_planes = false;
+        Ok(Identity {
+            driver: text("fake"),
+            card: text("Fake Camera"),
+            bus: text("usb-1"),
+            captures,
+            in_planes,
+        })
     }
 
     fn formats(&self) -> io::Result<Vec<FourCc>> {
@@ -234,11 +262,12 @@ impl Device for FakeDevice {
         Ok(interval)
     }
 
-    fn controls(&self) -> io::Result<Vec<Control>> {
-        Ok(self.world.controls.borrow().iter().map(|(control, _)| control.clone()).collect())
+    fn controls(&self) -> (Vec<Control>, Option<io::Error>) {
+        let untold = self.world.untold.get().map(Into::into);
+        (self.world.controls.borrow().iter().map(|(control, _)| control.clone()).collect(), untold)
     }
 
-    fn menu_word(&self, _: u32, _: u32) -> Option<String> {
+    fn menu_word(&self, _: &Control, _: u32) -> Option<String> {
         None
     }
 
@@ -315,6 +344,12 @@ impl Device for FakeDevice {
         match act {
             Some(Act::Fill(fills)) => fills.iter().for_each(|fill| self.fill(fill)),
             Some(Act::Silence) => {
+                self.world.nanos.store(until.as_nanos(), Ordering::Relaxed);
+                return Woken::Due;
+            }
+            Some(Act::Pause(time)) => self.world.pass(time),
+            Some(Act::Overslept(fill)) => {
+                self.fill(&fill);
                 self.world.nanos.store(until.as_nanos(), Ordering::Relaxed);
                 return Woken::Due;
             }

@@ -1,6 +1,7 @@
 //! The capture loop against a scripted camera.
 
 mod fake;
+mod healing;
 mod weighings;
 
 use std::cell::Cell;
@@ -15,9 +16,10 @@ use rustix::io::Errno;
 use super::fault::Step;
 use super::{Driver, End, V4l2};
 use crate::camera::desk::Desk;
-use crate::camera::{Counts, Frame, Heartbeat, PixelFormat, Ring, Settings, Source, State, Tally};
+use crate::camera::{Counts, Frame, Heartbeat, PixelFormat, Ring, Settings, Source, Tally};
 use crate::kernel::Holder;
 use crate::kernel::video::{Control, ControlKind, FourCc};
+use crate::stamp::Stamp;
 use fake::{Act, Fill, World};
 
 /// A whole JPEG as far as its markers go, told apart by its filling.
@@ -29,7 +31,7 @@ fn picture(mark: u8) -> Vec<u8> {
 }
 
 fn good(sequence: u32) -> Fill {
-    Fill { sequence, bytes: picture(sequence.to_le_bytes()[0]), faulty: false, stamped: true }
+    Fill { sequence, bytes: picture(sequence.to_le_bytes()[0]), faulty: false, stamped: true, at_end: false }
 }
 
 fn one(fill: Fill) -> Act {
@@ -166,99 +168,19 @@ fn gaps_of_the_sequence_are_lost_frames() {
 }
 
 #[test]
-fn frames_without_a_stamp_are_stamped_on_arrival() {
+fn a_frame_without_a_stamp_is_as_old_as_it_may_be() {
     let mut stage = Stage::new([one(Fill { stamped: false, ..good(1) })]);
     stage.run();
-    assert_eq!(stage.frames()[0].taken.as_nanos(), 1_033_000_000);
+    // It came at 1.033 s; the queue was empty at 1.000 s.
+    assert_eq!(stage.frames()[0].taken.as_nanos(), 1_000_000_000);
 }
 
 #[test]
-fn a_silent_stream_is_started_again_and_goes_on() {
-    let mut stage = Stage::new([one(good(0)), Act::Silence, one(good(0)), one(good(1))]);
-    assert_eq!(stage.run(), End::Stopped);
-    assert_eq!(stage.log(), "open start stop start stop close");
-    // The frames before the silence are forgotten; the numbers go on.
-    assert_eq!(stage.sequences(), [2, 3]);
-    assert_eq!(stage.desk.ring.state(), State::Live);
-    let counts = stage.counts();
-    assert_eq!((counts.stalls, counts.restarts, counts.reopens), (1, 1, 0));
-    // 33 ms to the first frame, then a second and a half of silence.
-    assert!(stage.desk.clock.now().as_nanos() < 3_000_000_000);
-}
-
-#[test]
-fn a_camera_that_stays_silent_is_reopened_then_reset_then_left_to_a_person() {
-    let mut stage = Stage::new((0..5).map(|_| Act::Silence));
-    let reopened = stage.lost();
-    assert_eq!(reopened, "the camera /dev/v4l/by-id/fake sent no picture for 3.0 s; it is opened again");
-    assert_eq!(stage.log(), "open start stop start stop close");
-    assert!(stage.lost().ends_with("; its USB device was reset"));
-    assert!(stage.log().ends_with("open start stop close reset"));
-    assert!(stage.lost().ends_with(": unplug it and plug it in again"));
-    let counts = stage.counts();
-    assert_eq!((counts.stalls, counts.restarts, counts.reopens, counts.usb_resets), (4, 1, 2, 1));
-}
-
-#[test]
-fn only_broken_pictures_are_a_failure_too() {
-    let broken = |sequence| one(Fill { faulty: true, ..good(sequence) });
-    let mut stage = Stage::new((0..200).map(broken));
-    let why = stage.lost();
-    assert!(why.starts_with("the camera /dev/v4l/by-id/fake sent only broken pictures for 3.0 s"), "{why}");
-}
-
-#[test]
-fn an_unplugged_camera_is_closed_at_once_and_opened_when_it_is_back() {
-    let mut stage = Stage::new([one(good(0)), Act::Unplug, Act::Plug, one(good(0))]);
-    assert!(stage.lost().ends_with("was unplugged: plug it in again"));
-    assert_eq!(stage.log(), "open start stop close");
-    assert_eq!(stage.frames().len(), 0);
-    assert_eq!(stage.run(), End::Stopped);
-    assert_eq!(stage.sequences(), [2]);
-    assert_eq!((stage.counts().reopens, stage.counts().stalls), (1, 0));
-}
-
-#[test]
-fn fifty_replugs_leave_nothing_open_and_nothing_behind() {
-    let plugged = |n: u32| [one(good(2 * n)), one(good(2 * n + 1)), Act::Unplug, Act::Plug];
-    let mut stage = Stage::new((0..50).flat_map(plugged));
-    for _ in 0..50 {
-        assert!(stage.lost().ends_with("was unplugged: plug it in again"));
-        assert_eq!(stage.frames().len(), 0);
-    }
-    let count = |word: &str| stage.world.log.borrow().iter().filter(|said| *said == word).count();
-    assert_eq!(["open", "start", "stop", "close"].map(count), [50; 4]);
-    assert_eq!((stage.counts().reopens, stage.counts().frames), (49, 100));
-    // The two frames of each round went into the same two buffers.
-    let spare =
-        std::iter::repeat_with(|| stage.desk.ring.buffer()).take_while(|buffer| buffer.capacity() > 0);
-    assert_eq!(spare.count(), 2);
-}
-
-#[test]
-fn a_camera_that_never_was_is_missing_and_one_that_was_is_unplugged_for_as_long_as_it_takes() {
-    let mut stage = Stage::new([one(good(0)), Act::Unplug]);
-    let unplugged = stage.lost();
-    assert_eq!((stage.lost(), stage.driver.longest_pause()), (unplugged, Duration::from_secs(1)));
-    let mut stage = Stage::new([]);
-    stage.world.unplug();
-    assert!(stage.lost().contains("is not there: plug it in"));
-    assert_eq!(stage.driver.longest_pause(), Duration::from_secs(1));
-}
-
-#[test]
-fn a_driver_that_cries_wolf_does_not_burn_a_core() {
-    let mut stage = Stage::new((0..1_000).map(|_| Act::FalseAlarm));
-    let why = stage.lost();
-    assert!(why.contains("says that a picture is ready and gives none"), "{why}");
-}
-
-#[test]
-fn an_error_while_capturing_is_met_like_a_silence() {
-    let mut stage = Stage::new([one(good(0)), Act::Fail(Errno::IO), one(good(0))]);
-    assert_eq!(stage.run(), End::Stopped);
-    assert_eq!(stage.log(), "open start stop start stop close");
-    assert_eq!(stage.sequences(), [2]);
+fn a_stamp_of_the_frames_end_counts_from_one_frame_time_before() {
+    let mut stage = Stage::new([one(Fill { at_end: true, ..good(1) })]);
+    stage.run();
+    let frame_time = Duration::from_secs(1) / 30;
+    assert_eq!(stage.frames()[0].taken + frame_time, Stamp::from_nanos(1_033_000_000));
 }
 
 #[test]
@@ -344,6 +266,18 @@ fn controls_are_set_at_every_opening_automatics_first_and_read_back() {
     stage.world.controls.borrow_mut()[0].1 = 1;
     stage.run();
     assert!(stage.log().ends_with("open set 1=0 set 2=205 start stop close"));
+}
+
+#[test]
+fn a_control_that_cannot_be_described_hides_none_of_the_others() {
+    let mut stage = Stage::new([one(good(0))]);
+    stage.world.controls.borrow_mut().push((control(2, "A Time", ControlKind::Integer, 500, 10), 0));
+    stage.world.untold.set(Some(Errno::IO));
+    stage.driver.controls = toml::from_str("a_time = 200").unwrap();
+    assert_eq!(stage.run(), End::Stopped);
+    assert!(stage.log().starts_with("open set 2=200 start"));
+    let refused = stage.desk.ring.refused().unwrap();
+    assert!(refused.starts_with("it cannot describe one of its controls: "), "{refused}");
 }
 
 #[test]

@@ -147,7 +147,13 @@ impl Counter {
             placement: self.plate_at(exposed),
         };
         let whole = shown(self.sequence, exposed).file();
-        let mut fill = Fill { sequence: self.sequence, bytes: whole.clone(), faulty: false, stamped: true };
+        let mut fill = Fill {
+            sequence: self.sequence,
+            bytes: whole.clone(),
+            faulty: false,
+            stamped: true,
+            at_end: false,
+        };
         let mut fills = Vec::new();
         let cut = whole.len() * 6 / 10;
         match flaw {
