@@ -267,8 +267,7 @@ impl Tables {
         for (index, sink) in self.sink.iter().enumerate() {
             check_sink(index, sink, &scale)?;
         }
-        let (picture, mut camera) = (view::picture(self.picture, &self.camera)?, self.camera);
-        camera.choice.region = picture.region.map(picture::Area::rect);
+        let (picture, camera) = (view::picture(self.picture, &self.camera)?, self.camera);
         let place = self.recognition.as_ref().map_or(0, |table| table.span().start);
         let recognition = self.recognition.map(Spanned::into_inner).unwrap_or_default();
         if let Some((setting, why)) = recognition.objection() {

@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::broadcast;
+use tokio::task::JoinError;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::camera::{self, Frame, Ring};
 use crate::outcome::{Failed, Outcome, PictureFacts, Products, Took, Trigger};
-use crate::picture::{self, Picture};
+use crate::picture::{self, Picture, Unfit};
 use crate::recognition::reports::{Entry, Outbox};
 use crate::recognition::{
     About, BodyBuilder, Facts, Failure, Recognition, Session, Settings as RecognitionSettings,
@@ -195,7 +196,7 @@ async fn ask(
 /// The same frame as a smaller picture, for this weighing and all after it; none when it cannot be made smaller.
 async fn smaller(shop: &Shop, chosen: &Chosen) -> Option<Picture> {
     let steps = shop.smaller.load(Ordering::Acquire).saturating_add(1);
-    let (frame, settings) = (Arc::clone(&chosen.frame), shop.picture.smaller(steps));
+    let settings = shop.picture.smaller(steps);
     if steps > picture::SMALLER_STEPS || settings == shop.picture.smaller(steps - 1) {
         return None;
     }
@@ -206,8 +207,7 @@ async fn smaller(shop: &Shop, chosen: &Chosen) -> Option<Picture> {
         "the service finds a picture of {} bytes too large (413): from now on they are made smaller",
         chosen.picture.len()
     );
-    let made = tokio::task::spawn_blocking(move || picture::prepare(&frame, &settings)).await;
-    made.ok()?.ok().filter(|made| made.len() < chosen.picture.len())
+    made(&chosen.frame, settings).await.ok()?.ok().filter(|made| made.len() < chosen.picture.len())
 }
 
 /// The picture of this weighing and its moment.
@@ -232,24 +232,16 @@ async fn picture_of(
     let (mut after, mut unfit) = (begun.at, None);
     let choose = async {
         loop {
+            let settings = shop.picture.smaller(shop.smaller.load(Ordering::Acquire));
+            let seen = |frame: &Frame| picture::seen(frame, &settings).ok();
             let camera::Chosen { frame, still } =
-                shop.camera.choice.choose(&shop.ring, &shop.clock, after).await;
+                shop.camera.choice.choose(&shop.ring, &shop.clock, after, seen).await;
             let at_hand = shop.clock.now();
             after = frame.taken;
-            let settings = shop.picture.smaller(shop.smaller.load(Ordering::Acquire));
-            let made = if settings.is_light() {
-                picture::prepare(&frame, &settings)
-            } else {
-                // Milliseconds of computing would hold up the readings.
-                let of_it = Arc::clone(&frame);
-                let work = tokio::task::spawn_blocking(move || picture::prepare(&of_it, &settings));
-                match work.await {
-                    Ok(made) => made,
-                    Err(error) => return Err(Failed::NoPicture(error.to_string())),
-                }
-            };
-            match made {
+            match made(&frame, settings).await.map_err(|error| Failed::NoPicture(error.to_string()))? {
                 Ok(picture) => return Ok(Chosen { frame, still, picture, captured: after, at_hand }),
+                // No other frame will do either.
+                Err(why) if why.is_by_settings() => return Err(Failed::NoPicture(why.to_string())),
                 Err(why) => unfit = Some(why),
             }
         }
@@ -271,6 +263,15 @@ async fn picture_of(
     findings.took.frame = Some(chosen.at_hand.since(begun.at));
     findings.picture = Some(facts(begun, &chosen));
     Ok(chosen)
+}
+
+/// Makes a picture; what takes milliseconds of computing does not hold up the readings.
+async fn made(frame: &Arc<Frame>, settings: picture::Settings) -> Result<Result<Picture, Unfit>, JoinError> {
+    if settings.is_light() {
+        return Ok(picture::prepare(frame, &settings));
+    }
+    let frame = Arc::clone(frame);
+    tokio::task::spawn_blocking(move || picture::prepare(&frame, &settings)).await
 }
 
 fn facts(begun: &Begun, chosen: &Chosen) -> PictureFacts {

@@ -539,7 +539,14 @@ async fn one_picture_through_the_whole_path() {
     let shop = Shop::of("mt-sics").await;
     let output = shop.path("picture.jpg");
     let taken = shop.command("capture").arg("--output").arg(&output).output();
-    assert!(timeout(LIMIT, taken).await.unwrap().unwrap().status.success());
+    let taken = timeout(LIMIT, taken).await.unwrap().unwrap();
+    assert!(taken.status.success());
+    let said = String::from_utf8_lossy(&taken.stderr);
+    let at = said.split_once(", taken at ").unwrap().1.trim();
+    let clock = scalecam::stamp::Clock::system();
+    let at = chrono::DateTime::parse_from_rfc3339(at).unwrap();
+    let age = clock.utc_at(clock.now()).signed_duration_since(at);
+    assert!((0..60).contains(&age.num_seconds()), "{said}");
     let picture = fs::read(&output).unwrap();
     let size =
         scalecam::jpeg::Image::read(&picture).map(|image| (image.header().width, image.header().height));
@@ -572,6 +579,8 @@ async fn settings_that_fit_no_picture_of_the_camera_are_bad_settings() {
         said.contains("the region [100, 100, 600, 360] is not inside the camera's picture of 640x400"),
         "{said}"
     );
+    let said = refused("[picture]\nmasks = [[0, 0, 99, 99]]\ndrawn_on = [640, 360]\n", None).await;
+    assert!(said.contains("were drawn on a picture of 640x360, and the camera's has 640x400"), "{said}");
     let said = refused("[picture]\nmasks = [[0, 0, 640, 400]]\n", None).await;
     assert!(said.contains("the masks cover the whole picture"), "{said}");
     let said = refused("", Some("/dev/null")).await;

@@ -49,7 +49,7 @@ fn every_default_that_the_shipped_file_shows_is_the_default() {
     let shown = parse(&with_every_key()).unwrap();
     let left_out = parse(LEAST).unwrap();
     assert_eq!(shown.sinks.len(), 5);
-    let as_default = scalecam::picture::Settings { region: None, ..shown.picture.clone() };
+    let as_default = scalecam::picture::Settings { region: None, drawn_on: None, ..shown.picture.clone() };
     assert_eq!(as_default, left_out.picture);
     assert_eq!(shown.scale.line, left_out.scale.line);
     assert_eq!(shown.trigger.settle, Some(std::time::Duration::ZERO));
@@ -61,10 +61,7 @@ fn every_default_that_the_shipped_file_shows_is_the_default() {
     assert_eq!(shown.camera.latency, left_out.camera.latency);
     assert_eq!(shown.camera.warm_up, left_out.camera.warm_up);
     assert_eq!(shown.camera.frame_wait, left_out.camera.frame_wait);
-    // The region of the picture is the one that must stand still.
-    assert_eq!(shown.camera.choice.region, shown.picture.region.map(scalecam::picture::Area::rect));
-    let as_default = scalecam::camera::Choice { region: None, ..shown.camera.choice };
-    assert_eq!(as_default, left_out.camera.choice);
+    assert_eq!(shown.camera.choice, left_out.camera.choice);
     let as_default = scalecam::recognition::Settings { max_options: None, ..shown.recognition.clone() };
     assert_eq!(as_default, left_out.recognition);
     assert_eq!(shown.reports, left_out.reports);
@@ -138,6 +135,21 @@ fn a_mistake_is_pointed_at_with_line_and_column() {
         (
             format!("{LEAST}[picture]\nmasks = [[0, 0, 640, 360]]\n"),
             "config.toml:9:1: picture: the masks cover the whole picture that would be sent, [20, 0, 600, 360]",
+        ),
+        (
+            format!("{LEAST}[picture]\nmasks = [[0, 0, 1280, 720]]\ndrawn_on = [1280, 720]\n"),
+            "config.toml:9:1: picture: the masks cover the whole picture that would be sent, [40, 0, 1200, 720] \
+             (picture.drawn_on says this size)",
+        ),
+        (
+            format!("{LEAST}[picture]\nregion = [0, 0, 1281, 720]\ndrawn_on = [1280, 720]\n"),
+            "config.toml:9:1: picture: the region [0, 0, 1281, 720] is not inside the camera's picture of 1280x720",
+        ),
+        (
+            format!("{LEAST}[picture]\nmasks = [[0, 0, 9, 9]]\ndrawn_on = [1280, 720]\n")
+                .replace("\"v4l2\"\ndevice = \"/dev/video0\"", "\"synthetic\""),
+            "config.toml:8:1: picture: picture.region and picture.masks were drawn on a picture of 1280x720, and the \
+             camera's has 640x360",
         ),
         (format!("{LEAST}[picture]\nquality = 101\n"), "config.toml:10:11: picture.quality: "),
         (

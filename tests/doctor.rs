@@ -11,9 +11,13 @@ use scalecam::practice::service::{Options as ServiceOptions, Service};
 use serde_json::Value;
 
 fn doctor(folder: &Path, scale: &str, more: &str) -> (Option<i32>, Vec<Value>) {
+    doctor_with("kind = \"synthetic\"", folder, scale, more)
+}
+
+fn doctor_with(camera: &str, folder: &Path, scale: &str, more: &str) -> (Option<i32>, Vec<Value>) {
     let file = folder.join("config.toml");
     let text = format!(
-        "[device]\nid = \"a\"\n[scale]\n{scale}[camera]\nkind = \"synthetic\"\n\
+        "[device]\nid = \"a\"\n[scale]\n{scale}[camera]\n{camera}\n\
          [recognition]\napi_key_file = \"{0}/key\"\nca_file = \"{0}/ca.pem\"\n{more}[reports]\nfile = \"{0}/outbox.db\"\n",
         folder.display()
     );
@@ -107,6 +111,39 @@ fn a_scale_that_speaks_otherwise_or_not_at_all_is_told() {
         .unwrap()
         .to_owned();
     assert!(advice.contains("scalecam detect /dev/pts/"), "{advice}");
+}
+
+#[test]
+fn the_camera_is_good_when_its_picture_could_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    let mut file = Vec::new();
+    let grey = vec![100; 640 * 400];
+    let encoder = jpeg_encoder::Encoder::new(&mut file, 80);
+    encoder.encode(&grey, 640, 400, jpeg_encoder::ColorType::Luma).unwrap();
+    fs::write(pictures.join("one.jpg"), &file).unwrap();
+    let camera = format!("kind = \"folder\"\nfolder = \"{}\"", pictures.display());
+    let looked = |more: &str| {
+        let scale = "port = \"/dev/no-such-port\"\nprotocol = \"mt-sics\"\n";
+        let (code, checks) = doctor_with(&camera, folder.path(), scale, more);
+        let check = checks.into_iter().find(|check| check["check"] == "camera").unwrap();
+        let text = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
+        (code, text("verdict"), text("says"), text("do"))
+    };
+    let (_, verdict, says, _) = looked("");
+    assert!(verdict == "ok" && says.contains("640x384, "), "{says}");
+    let (_, verdict, says, advice) = looked("[picture]\nmasks = [[0, 0, 99, 99]]\n");
+    assert!(verdict == "warn" && says.contains("the masks lie elsewhere"), "{says}");
+    assert!(advice.ends_with("set picture.drawn_on = [640, 400]"), "{advice}");
+    assert_eq!(looked("[picture]\nmasks = [[0, 0, 99, 99]]\ndrawn_on = [640, 400]\n").1, "ok");
+    let (_, verdict, says, _) = looked("[picture]\nmasks = [[0, 0, 99, 99]]\ndrawn_on = [640, 360]\n");
+    assert!(verdict == "fail" && says.contains("drawn on a picture of 640x360"), "{says}");
+    let (_, verdict, says, _) = looked("[picture]\nregion = [600, 0, 99, 99]\n");
+    assert!(verdict == "fail" && says.contains("is not inside the camera's picture of 640x400"), "{says}");
+    fs::write(pictures.join("one.jpg"), &file[..file.len() / 2]).unwrap();
+    let (_, verdict, says, _) = looked("");
+    assert!(verdict == "fail" && !says.is_empty(), "{says}");
 }
 
 #[test]

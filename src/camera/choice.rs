@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::still::{Scene, Small};
+use super::still::{Scene, Seen, Small};
 use super::{Frame, PixelFormat, Ring};
-use crate::jpeg::Rect;
+use crate::jpeg::length;
 use crate::stamp::{Clock, Stamp};
 
 /// How the frame of a weighing is chosen.
@@ -24,8 +24,6 @@ pub struct Choice {
     pub still_limit: Duration,
     /// Blocks of a thousand that may change between two frames of a scene that stands still.
     pub most_changed: u32,
-    /// The part of the picture that must stand still; all of it if nothing is said.
-    pub region: Option<Rect>,
 }
 
 /// Which of the frames that come into question is taken.
@@ -65,55 +63,98 @@ impl Choice {
 
     /// Waits for the frame of `moment`. Like [`Ring::first_after`] it waits for a first frame for as long as
     /// it is polled; from then on its own limits hold.
-    pub async fn choose(&self, ring: &Ring, clock: &Clock, moment: Stamp) -> Chosen {
+    ///
+    /// `seen` says what of a frame will be shown, and nothing for one that can show nothing because it is broken: such
+    /// a frame takes part in nothing, and is chosen only where there is no other.
+    pub async fn choose(
+        &self,
+        ring: &Ring,
+        clock: &Clock,
+        moment: Stamp,
+        seen: impl Fn(&Frame) -> Option<Seen> + Send + Sync,
+    ) -> Chosen {
         let first = ring.first_after(moment).await;
         if !self.still.is_zero() {
-            return self.wait_for_stillness(ring, clock, first).await;
+            return self.wait_for_stillness(ring, clock, first, seen).await;
         }
         match self.policy {
             Policy::First => Chosen { frame: first, still: None },
             Policy::Sharpest => {
-                let frame = self.sharpest(ring, clock, first, moment + self.window).await;
+                let frame = self.sharpest(ring, clock, first, moment + self.window, seen).await;
                 Chosen { frame, still: None }
             }
         }
     }
 
-    async fn sharpest(&self, ring: &Ring, clock: &Clock, first: Arc<Frame>, until: Stamp) -> Arc<Frame> {
-        let (mut best, mut last) = (Arc::clone(&first), first);
-        while let Some(next) = next(ring, clock, &last, until).await.filter(|next| next.taken <= until) {
-            if sharpness(&next) > sharpness(&best) {
-                best = Arc::clone(&next);
-            }
-            last = next;
-        }
-        best
-    }
-
-    async fn wait_for_stillness(&self, ring: &Ring, clock: &Clock, first: Arc<Frame>) -> Chosen {
-        let until = first.taken + self.still_limit;
-        let mut scene = Scene::default();
-        let (mut frame, mut best): (Arc<Frame>, Option<Arc<Frame>>) = (first, None);
+    async fn sharpest(
+        &self,
+        ring: &Ring,
+        clock: &Clock,
+        first: Arc<Frame>,
+        until: Stamp,
+        seen: impl Fn(&Frame) -> Option<Seen> + Send + Sync,
+    ) -> Arc<Frame> {
+        let (mut best, mut frame) = (Sharpest::default(), first);
         loop {
-            let stood = match small(&frame, self.region).await {
-                Some(small) => scene.watch(small, frame.taken, self.most_changed),
-                // A frame that cannot be looked at tells nothing, and is no start of stillness either.
-                None => Duration::ZERO,
-            };
-            // The sharpest is one of the still ones.
-            let sharper = |best: &Arc<Frame>| sharpness(&frame) > sharpness(best);
-            if stood.is_zero() || best.as_ref().is_none_or(sharper) {
-                best = Some(Arc::clone(&frame));
-            }
-            if stood >= self.still {
-                let sharpest = best.filter(|_| self.policy == Policy::Sharpest);
-                return Chosen { frame: sharpest.unwrap_or(frame), still: Some(true) };
+            if seen(&frame).is_some() {
+                best.watch(&frame);
             }
             match next(ring, clock, &frame, until).await.filter(|next| next.taken <= until) {
                 Some(next) => frame = next,
-                None => return Chosen { frame, still: Some(false) },
+                None => return best.take().unwrap_or(frame),
             }
         }
+    }
+
+    async fn wait_for_stillness(
+        &self,
+        ring: &Ring,
+        clock: &Clock,
+        first: Arc<Frame>,
+        seen: impl Fn(&Frame) -> Option<Seen> + Send + Sync,
+    ) -> Chosen {
+        let until = first.taken + self.still_limit;
+        let (mut scene, mut best, mut frame) = (Scene::default(), Sharpest::default(), first);
+        let mut latest = None;
+        loop {
+            if let Some(seen) = seen(&frame)
+                && let Some(small) = small(&frame, seen).await
+            {
+                let stood = scene.watch(small, frame.taken, self.most_changed);
+                // The sharpest is one of the still ones.
+                if stood.is_zero() {
+                    best = Sharpest::default();
+                }
+                if self.policy == Policy::Sharpest {
+                    best.watch(&frame);
+                }
+                if stood >= self.still {
+                    return Chosen { frame: best.take().unwrap_or(frame), still: Some(true) };
+                }
+                latest = Some(Arc::clone(&frame));
+            }
+            match next(ring, clock, &frame, until).await.filter(|next| next.taken <= until) {
+                Some(next) => frame = next,
+                None => return Chosen { frame: latest.unwrap_or(frame), still: Some(false) },
+            }
+        }
+    }
+}
+
+/// The sharpest of the frames that were shown to it; of equally sharp ones the first.
+#[derive(Default)]
+struct Sharpest(Option<(Arc<Frame>, u64)>);
+
+impl Sharpest {
+    fn watch(&mut self, frame: &Arc<Frame>) {
+        let sharpness = sharpness(frame);
+        if self.0.as_ref().is_none_or(|(_, best)| sharpness > *best) {
+            self.0 = Some((Arc::clone(frame), sharpness));
+        }
+    }
+
+    fn take(self) -> Option<Arc<Frame>> {
+        self.0.map(|(frame, _)| frame)
     }
 }
 
@@ -124,25 +165,28 @@ async fn next(ring: &Ring, clock: &Clock, last: &Frame, until: Stamp) -> Option<
 }
 
 /// Reduces a frame beside the runtime: a 720p JPEG takes a millisecond or two.
-async fn small(frame: &Arc<Frame>, region: Option<Rect>) -> Option<Small> {
+async fn small(frame: &Arc<Frame>, seen: Seen) -> Option<Small> {
     let frame = Arc::clone(frame);
-    tokio::task::spawn_blocking(move || Small::of(&frame, region)).await.ok().flatten()
+    tokio::task::spawn_blocking(move || Small::of(&frame, Some(&seen))).await.ok().flatten()
 }
 
 /// How sharp a frame is, to compare frames of one scene.
 ///
 /// A JPEG's size is measured by the camera itself: blur takes fine detail, which is what costs bytes. Photographs
 /// of one scene blurred by 1 to 41 pixels shrank with every step, as the variance of the Laplacian did, and
-/// reading the size costs nothing. Raw frames are measured by the differences of neighbours.
+/// reading the size costs nothing. Raw frames are measured by the differences of neighbours, in every eighth row.
 fn sharpness(frame: &Frame) -> u64 {
-    let (luma, apart) = match frame.format {
+    let apart = match frame.format {
         PixelFormat::Jpeg => return u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX),
-        PixelFormat::Yuyv => (frame.bytes.as_slice(), 2),
-        PixelFormat::Nv12 | PixelFormat::Grey => (frame.bytes.as_slice(), 1),
+        PixelFormat::Yuyv => 2,
+        PixelFormat::Nv12 | PixelFormat::Grey => 1,
     };
-    let size = usize::try_from(u64::from(frame.width) * u64::from(frame.height)).unwrap_or(usize::MAX);
-    let luma = luma.iter().step_by(apart).take(size);
-    luma.clone().zip(luma.skip(1)).map(|(one, next)| u64::from(one.abs_diff(*next))).sum()
+    let (row, rows) = (length(frame.width).max(1) * apart, length(frame.height));
+    let of_row = |row: &[u8]| -> u64 {
+        let luma = row.iter().step_by(apart);
+        luma.clone().zip(luma.skip(1)).map(|(one, next)| u64::from(one.abs_diff(*next))).sum()
+    };
+    frame.bytes.chunks_exact(row).take(rows).step_by(8).map(of_row).sum()
 }
 
 #[cfg(test)]
@@ -150,6 +194,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::jpeg::Rect;
 
     const CHOICE: Choice = Choice {
         policy: Policy::First,
@@ -157,7 +202,6 @@ mod tests {
         still: Duration::ZERO,
         still_limit: Duration::from_millis(500),
         most_changed: 10,
-        region: None,
     };
 
     /// A frame that counts by its number, with a hand as large as `hand` blocks and as sharp as `detail`.
@@ -177,6 +221,18 @@ mod tests {
         })
     }
 
+    /// A frame without bytes is a broken one.
+    fn seen(frame: &Frame) -> Option<Seen> {
+        let area = Rect::whole(frame.width, frame.height);
+        (!frame.bytes.is_empty()).then(|| Seen { area, masks: Vec::new() })
+    }
+
+    fn broken(sequence: u64, taken_ms: u64) -> Arc<Frame> {
+        let mut broken = Arc::into_inner(frame(sequence, taken_ms, 0, 5)).unwrap();
+        broken.bytes.clear();
+        Arc::new(broken)
+    }
+
     /// Plays frames into a ring at their time and answers which one is chosen for the moment 1000 ms, and when.
     async fn play(choice: Choice, frames: Vec<Arc<Frame>>) -> (u64, Option<bool>, u64) {
         let clock = Clock::of_tokio(Stamp::from_millis(1_000), DateTime::UNIX_EPOCH);
@@ -191,7 +247,7 @@ mod tests {
                 std::future::pending::<()>().await;
             }
         });
-        let chosen = choice.choose(&ring, &clock, Stamp::from_millis(1_000)).await;
+        let chosen = choice.choose(&ring, &clock, Stamp::from_millis(1_000), seen).await;
         camera.abort();
         (chosen.frame.sequence, chosen.still, clock.now().as_nanos() / 1_000_000)
     }
@@ -234,5 +290,22 @@ mod tests {
         assert_eq!((sequence, stood, at), (17, Some(false), 1_540));
         let silent = vec![frame(1, 1_030, 0, 5)];
         assert_eq!(play(still, silent).await, (1, Some(false), 1_630));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broken_frame_is_taken_only_where_there_is_no_other() {
+        let sharpest = Choice { policy: Policy::Sharpest, ..CHOICE };
+        let frames = || vec![broken(1, 1_001), frame(2, 1_030, 0, 5), broken(3, 1_060)];
+        assert_eq!(play(sharpest, frames()).await.0, 2);
+        assert_eq!(play(sharpest, vec![broken(1, 1_001)]).await.0, 1);
+        let still = Choice { still: Duration::from_millis(60), ..CHOICE };
+        assert_eq!(play(still, frames()).await, (2, Some(false), 1_601));
+        assert_eq!(play(still, vec![broken(1, 1_001)]).await, (1, Some(false), 1_601));
+        // It does not end the stillness of the frames around it, and is not the one that is chosen.
+        let later = [frame(4, 1_090, 0, 5), frame(5, 1_120, 0, 5)];
+        let frames: Vec<_> = frames().into_iter().chain(later).collect();
+        assert_eq!(play(still, frames.clone()).await, (4, Some(true), 1_090));
+        let both = Choice { policy: Policy::Sharpest, ..still };
+        assert_eq!(play(both, frames).await, (2, Some(true), 1_090));
     }
 }

@@ -21,9 +21,10 @@ pub use choice::{Choice, Chosen, Policy};
 pub use controls::{Controls, ListedControl, Value};
 pub use ring::{NoFrame, Ring};
 pub use settings::{FrameRate, Height, Settings, Source, Width};
+pub use still::Seen;
 pub use tally::{Counts, Tally};
 pub use thread::{Camera, Heartbeat, start};
-pub use v4l2::{Listed, ListedMode, NoRule, Rule, list, misfit};
+pub use v4l2::{Listed, ListedMode, NoRule, Rule, holders, list, misfit};
 
 use std::sync::Arc;
 
@@ -51,6 +52,15 @@ pub struct Frame {
     pub bytes: Vec<u8>,
     /// Whether exposure may still be settling after the stream's start: such a frame is never chosen.
     pub warming_up: bool,
+}
+
+impl Frame {
+    /// The largest size that the header of a JPEG frame may speak of: the mode's, or, where none was negotiated, 8K
+    /// UHD, the largest that the settings allow.
+    #[must_use]
+    pub const fn largest(&self) -> (u32, u32) {
+        (if self.width == 0 { 7_680 } else { self.width }, if self.height == 0 { 4_320 } else { self.height })
+    }
 }
 
 /// What the bytes of a frame are.

@@ -116,7 +116,6 @@ const CHOICE: Choice = Choice {
     still: STILL.as_millis(),
     still_limit: STILL_LIMIT.as_millis(),
     most_changed: CHANGED.get(),
-    region: None,
 };
 
 /// The names of the kinds of camera.
@@ -168,7 +167,6 @@ impl Table {
             still: self.still_ms.as_millis(),
             still_limit: self.still_limit_ms.as_millis(),
             most_changed: self.still_change_permille.get(),
-            region: None,
         }
     }
 }

@@ -15,8 +15,15 @@ pub(super) struct Small {
 }
 
 const BLOCK: usize = 8;
-/// The largest mode that the settings allow.
-const LARGEST: (u32, u32) = (7_680, 4_320);
+
+/// What is shown of a frame: nothing else has to stand still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The part of the picture.
+    pub area: Rect,
+    /// What is painted over in it.
+    pub masks: Vec<Rect>,
+}
 
 /// How far a block's brightness, of 255 steps, may differ between two frames and still count as the same.
 /// Noise of four steps a pixel averages out to half a step in a block; compression at usual qualities moves
@@ -24,25 +31,28 @@ const LARGEST: (u32, u32) = (7_680, 4_320);
 const SAME: i32 = 10;
 
 impl Small {
-    /// The reduced picture of a frame, or of its region; none if it cannot be decoded.
-    pub(super) fn of(frame: &Frame, region: Option<Rect>) -> Option<Self> {
+    /// The reduced picture of a frame, or of what is seen of it; none if it cannot be decoded or nothing is seen.
+    pub(super) fn of(frame: &Frame, seen: Option<&Seen>) -> Option<Self> {
         let (width, height) = (usize::try_from(frame.width).ok()?, usize::try_from(frame.height).ok()?);
         let whole = match frame.format {
-            PixelFormat::Jpeg => Self::of_jpeg(&frame.bytes),
+            PixelFormat::Jpeg => Self::of_jpeg(frame),
             PixelFormat::Yuyv => Self::reduce(&frame.bytes, (width, height), 2),
             // The plane of brightness comes first.
             PixelFormat::Nv12 | PixelFormat::Grey => Self::reduce(&frame.bytes, (width, height), 1),
-        };
-        whole.and_then(|whole| region.map_or(Some(whole.clone()), |region| whole.part(region)))
+        }?;
+        match seen {
+            Some(seen) => whole.part(seen),
+            None => Some(whole),
+        }
     }
 
     /// A JPEG holds each block's mean as a coefficient of its own, so nothing has to be transformed; the rest of the
     /// data is passed over.
-    fn of_jpeg(bytes: &[u8]) -> Option<Self> {
-        let image = Image::read(bytes).ok()?;
+    fn of_jpeg(frame: &Frame) -> Option<Self> {
+        let image = Image::read(&frame.bytes).ok()?;
         let (width, height) = (u32::from(image.header().width), u32::from(image.header().height));
-        // A header may claim anything; no mode of a camera is larger than the settings allow.
-        if width > LARGEST.0 || height > LARGEST.1 {
+        let (most_across, most_down) = frame.largest();
+        if width > most_across || height > most_down {
             return None;
         }
         let decoded = jpeg::decode(&image, Rect::whole(width, height), &[], Scale::Eighth).ok()?;
@@ -51,19 +61,31 @@ impl Small {
         (!plane.samples.is_empty()).then_some(Self { width, luma: plane.samples })
     }
 
-    /// The blocks that a region of the picture touches; none if it touches none.
-    fn part(&self, region: Rect) -> Option<Self> {
-        let block = |pixel: u32| usize::try_from(pixel).map(|pixel| pixel / BLOCK).ok();
-        let (left, top) = (block(region.left)?, block(region.top)?);
-        // Raw pictures are reduced to whole blocks: a part of one at the edge is left out.
-        let right = (block(region.right().checked_sub(1)?)? + 1).min(self.width);
-        let bottom = (block(region.bottom().checked_sub(1)?)? + 1).min(self.luma.len() / self.width.max(1));
-        if left >= right || top >= bottom {
-            return None;
+    /// The blocks that are seen, but for those that a mask touches; none if there are none.
+    fn part(&self, seen: &Seen) -> Option<Self> {
+        let (left, right, top, bottom) = self.blocks(seen.area)?;
+        let masks: Vec<_> = seen.masks.iter().filter_map(|&mask| self.blocks(mask)).collect();
+        let is_masked = |column: usize, row: usize| {
+            masks.iter().any(|&(left, right, top, bottom)| {
+                (left..right).contains(&column) && (top..bottom).contains(&row)
+            })
+        };
+        let mut luma = Vec::with_capacity((right - left) * (bottom - top));
+        for (row, line) in (top..bottom).zip(self.luma.chunks(self.width.max(1)).skip(top)) {
+            let seen = (left..right).zip(line.iter().skip(left));
+            luma.extend(seen.filter(|(column, _)| !is_masked(*column, row)).map(|(_, luma)| *luma));
         }
-        let rows = self.luma.get(top * self.width..bottom * self.width)?.chunks(self.width.max(1));
-        let rows = rows.map(|row| row.get(left..right)).collect::<Option<Vec<_>>>()?;
-        Some(Self { width: right - left, luma: rows.concat() })
+        (!luma.is_empty()).then_some(Self { width: right - left, luma })
+    }
+
+    /// The columns and rows of blocks that a rectangle touches: left, right, top, bottom; none if it touches none.
+    fn blocks(&self, area: Rect) -> Option<(usize, usize, usize, usize)> {
+        let block = |pixel: u32| usize::try_from(pixel).map(|pixel| pixel / BLOCK).ok();
+        let (left, top) = (block(area.left)?, block(area.top)?);
+        // Raw pictures are reduced to whole blocks: a part of one at the edge is left out.
+        let right = (block(area.right().checked_sub(1)?)? + 1).min(self.width);
+        let bottom = (block(area.bottom().checked_sub(1)?)? + 1).min(self.luma.len() / self.width.max(1));
+        (left < right && top < bottom).then_some((left, right, top, bottom))
     }
 
     /// The mean brightness of all blocks.
@@ -184,19 +206,41 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_outside_the_region_does_not_count() {
-        let part = |hand, region| Small::of(&scene(100, hand), region).unwrap();
+    fn what_is_not_seen_does_not_count() {
+        let part = |hand, seen: &Seen| Small::of(&scene(100, hand), Some(seen)).unwrap();
+        let rect = |left, top, width, height| Rect { left, top, width, height };
+        let open = |area| Seen { area, masks: Vec::new() };
         // The first forty blocks are the uppermost row.
-        let below = Some(Rect { left: 8, top: 8, width: 304, height: 100 });
-        assert_eq!(part(40, below).changed(&part(0, below)), 0);
-        assert!(part(41, None).changed(&part(0, None)) > 10);
-        let touching = Some(Rect { left: 8, top: 7, width: 304, height: 17 });
-        assert_eq!((part(0, touching).width, part(0, touching).luma.len()), (38, 3 * 38));
-        assert!(part(10, touching).changed(&part(0, touching)) > 10);
-        for (left, top, seen) in [(319, 159, true), (320, 159, false), (319, 160, false)] {
-            let region = Some(Rect { left, top, width: 100, height: 100 });
-            assert_eq!(Small::of(&scene(100, 0), region).is_some(), seen);
+        let below = open(rect(8, 8, 304, 100));
+        assert_eq!(part(40, &below).changed(&part(0, &below)), 0);
+        let all = open(rect(0, 0, 320, 160));
+        assert!(part(41, &all).changed(&part(0, &all)) > 10);
+        let touching = open(rect(8, 7, 304, 17));
+        assert_eq!((part(0, &touching).width, part(0, &touching).luma.len()), (38, 3 * 38));
+        assert!(part(10, &touching).changed(&part(0, &touching)) > 10);
+        for (left, top, is_seen) in [(319, 159, true), (320, 159, false), (319, 160, false)] {
+            let small = Small::of(&scene(100, 0), Some(&open(rect(left, top, 100, 100))));
+            assert_eq!(small.is_some(), is_seen);
         }
+    }
+
+    #[test]
+    fn what_is_masked_does_not_count() {
+        let part = |hand, masks: &[Rect]| {
+            let area = Rect { left: 8, top: 0, width: 312, height: 160 };
+            Small::of(&scene(100, hand), Some(&Seen { area, masks: masks.to_vec() })).unwrap()
+        };
+        // The hand is the uppermost row but for its last block; the mask touches all but the row's last two.
+        let mask = Rect { left: 0, top: 7, width: 304, height: 1 };
+        assert_eq!(part(38, &[mask]).changed(&part(0, &[mask])), 0);
+        assert_eq!(part(38, &[mask]).luma.len(), 39 * 20 - 37);
+        assert!(part(39, &[mask]).changed(&part(38, &[mask])) > 0);
+        // One beside what is seen takes nothing away.
+        let beside = Rect { left: 0, top: 0, width: 8, height: 160 };
+        assert_eq!(part(0, &[beside]), part(0, &[]));
+        let all = Rect { left: 0, top: 0, width: 320, height: 160 };
+        let seen = Seen { area: all, masks: vec![all] };
+        assert_eq!(Small::of(&scene(100, 0), Some(&seen)), None);
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Exit, Settings, runtime, say};
-use crate::camera::{self, Source};
+use crate::camera::{self, Frame, Source};
 use crate::config::Config;
 use crate::picture::{self, Picture};
-use crate::stamp::Clock;
+use crate::stamp::{Clock, Stamp, iso_utc};
 
 /// Opening a camera, its first frames and its exposure take a few seconds at most.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -35,35 +35,37 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     }
     let clock = Clock::system();
     let camera = camera::start(&config.camera, clock.clone()).map_err(Exit::failed)?;
-    let picture = runtime()?.block_on(taken(&camera, &clock, &config))?;
+    let (picture, taken) = runtime()?.block_on(taken(&camera, &clock, &config))?;
     write(&arguments.output, &picture).map_err(|error| {
         Exit::failed(format!("{}: the picture cannot be written: {error}", arguments.output.display()))
     })?;
     say(format_args!(
-        "{}: {}x{}, {} bytes, mode {}{}{}",
+        "{}: {}x{}, {} bytes, mode {}{}, taken at {}{}",
         arguments.output.display(),
         picture.width(),
         picture.height(),
         picture.len(),
         picture.mode().name(),
         picture.remark().map(|remark| format!(" ({remark})")).unwrap_or_default(),
+        iso_utc(clock.utc_at(taken)),
         if config.camera.source.is_simulated() { ", SIMULATION" } else { "" }
     ));
     Ok(())
 }
 
-/// The first picture that can be made. A broken frame gives way to the next one.
-async fn taken(camera: &camera::Camera, clock: &Clock, config: &Config) -> Result<Picture, Exit> {
+/// The first picture that can be made, and when its frame was taken. A broken frame gives way to the next one.
+async fn taken(camera: &camera::Camera, clock: &Clock, config: &Config) -> Result<(Picture, Stamp), Exit> {
     let asked = clock.now();
     let limit = LIMIT.max(config.camera.warm_up.saturating_mul(2)) + config.camera.choice.longest();
     let (ring, mut why) = (camera.ring(), None);
     let mut after = asked;
     let picture = async {
         loop {
-            let frame = config.camera.choice.choose(ring, clock, after).await.frame;
+            let seen = |frame: &Frame| picture::seen(frame, &config.picture).ok();
+            let frame = config.camera.choice.choose(ring, clock, after, seen).await.frame;
             match picture::prepare(&frame, &config.picture) {
                 Err(unfit) if !unfit.is_by_settings() => (after, why) = (frame.taken, Some(unfit)),
-                made => return made,
+                made => return made.map(|made| (made, frame.taken)),
             }
         }
     };

@@ -12,15 +12,24 @@ pub(super) fn picture(
 ) -> Result<picture::Settings, Objection> {
     let Some(table) = table else { return Ok(picture::Settings::DEFAULT) };
     let (at, settings) = (table.span().start, table.into_inner());
-    let wished = settings.area(camera.width.get(), camera.height.get());
-    match (wished, &camera.source) {
-        // The drawn camera has exactly the mode that is asked for. Others have their own, which may be larger, but
-        // masks that cover all of what is asked for were surely not meant.
-        (Err(unfit), camera::Source::Synthetic)
-        | (Err(unfit @ picture::Unfit::AllMasked { .. }), camera::Source::V4l2 { .. }) => {
-            let reason = format!("{unfit} (camera.width and camera.height ask for this size)");
-            Err(Objection { at, key: "picture".to_owned(), reason })
+    // The drawn camera has exactly the mode that is asked for, and others are to have the size that was drawn on.
+    let is_drawn = matches!(camera.source, camera::Source::Synthetic);
+    let drawn_on = settings.drawn_on.filter(|_| !is_drawn).map(picture::Size::pixels);
+    let (size, why) = match drawn_on {
+        Some(size) => (size, "picture.drawn_on says"),
+        None => ((camera.width.get(), camera.height.get()), "camera.width and camera.height ask for"),
+    };
+    let is_v4l2 = matches!(camera.source, camera::Source::V4l2 { .. });
+    match settings.area(size.0, size.1) {
+        // Otherwise the camera's own mode may be larger, but masks that cover all of what is asked for were surely not
+        // meant.
+        Err(unfit)
+            if is_drawn
+                || drawn_on.is_some()
+                || is_v4l2 && matches!(unfit, picture::Unfit::AllMasked { .. }) =>
+        {
+            Err(Objection { at, key: "picture".to_owned(), reason: format!("{unfit} ({why} this size)") })
         }
-        (Ok(_) | Err(_), _) => Ok(settings),
+        Ok(_) | Err(_) => Ok(settings),
     }
 }

@@ -110,7 +110,8 @@ impl<'a> Scan<'a> {
                 marker::DHT => self.take_tables(payload),
                 marker::DRI => self.restart_interval = u16::from_be_bytes(payload.try_into().ok()?),
                 marker::APP0 => self.jfif |= payload.starts_with(b"JFIF\0"),
-                marker::APP14 if payload.starts_with(b"Adobe") => self.adobe = Some(payload),
+                // The segment's twelve bytes; what stands behind them has no meaning and is not carried along.
+                marker::APP14 if payload.starts_with(b"Adobe") => self.adobe = payload.get(..12),
                 marker::SOS => {
                     self.data = bytes.get(cursor.at()..)?;
                     return self.take_channels(payload);

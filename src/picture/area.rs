@@ -35,6 +35,32 @@ impl TryFrom<[i64; 4]> for Area {
     }
 }
 
+/// The size of a camera's picture in the settings: `[width, height]`, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "[i64; 2]")]
+pub struct Size(u16, u16);
+
+impl Size {
+    /// Pixels across and down.
+    #[must_use]
+    pub fn pixels(self) -> (u32, u32) {
+        (self.0.into(), self.1.into())
+    }
+}
+
+impl TryFrom<[i64; 2]> for Size {
+    type Error = String;
+
+    fn try_from(numbers: [i64; 2]) -> Result<Self, String> {
+        match numbers.map(u16::try_from) {
+            [Ok(width @ 1..), Ok(height @ 1..)] => Ok(Self(width, height)),
+            _ => Err(format!(
+                "{numbers:?} is not a size: expected [width, height] in pixels, each from 1 to 65535"
+            )),
+        }
+    }
+}
+
 /// More masks than anyone draws; it bounds what one picture costs.
 const MOST_MASKS: usize = 16;
 

@@ -11,14 +11,14 @@ mod planes;
 mod raw;
 mod settings;
 
-pub use area::{Area, Masks};
+pub use area::{Area, Masks, Size};
 pub use base64::{append_base64, base64_len};
 pub use settings::{Aspect, Mode, Quality, RawRange, SMALLER_STEPS, Settings, Width};
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::camera::{Frame, PixelFormat};
+use crate::camera::{Frame, PixelFormat, Seen};
 use crate::jpeg::{self, Closed, Damage, Image, Rect, STANDARD_TABLES, Unusual};
 
 /// A picture ready to be sent.
@@ -164,6 +164,20 @@ pub enum Unfit {
         /// Pixels down.
         height: u32,
     },
+    /// The settings speak of places in a picture of another size.
+    #[error(
+        "picture.region and picture.masks were drawn on a picture of {}x{}, and the camera's has {width}x{height}: \
+         draw them again and correct picture.drawn_on, or set camera.width and camera.height back",
+        drawn_on.0, drawn_on.1
+    )]
+    DrawnOnAnother {
+        /// The size that they were drawn on: pixels across and down.
+        drawn_on: (u32, u32),
+        /// Pixels across the camera's picture.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+    },
     /// Nothing would be left to see.
     #[error("the masks cover the whole picture that would be sent, [{}, {}, {}, {}]",
         area.left, area.top, area.width, area.height)]
@@ -187,7 +201,7 @@ impl Unfit {
     #[must_use]
     pub const fn is_by_settings(&self) -> bool {
         match self {
-            Self::Outside { .. } | Self::AllMasked { .. } => true,
+            Self::Outside { .. } | Self::DrawnOnAnother { .. } | Self::AllMasked { .. } => true,
             Self::Damaged(_)
             | Self::TooLarge { .. }
             | Self::Length { .. }
@@ -197,9 +211,6 @@ impl Unfit {
         }
     }
 }
-
-/// The largest picture where no mode was negotiated: 8K UHD, the largest that cameras offer.
-const LARGEST: (u32, u32) = (7_680, 4_320);
 
 /// Makes the picture of a frame that the settings ask for.
 ///
@@ -217,11 +228,30 @@ pub fn prepare(frame: &Arc<Frame>, settings: &Settings) -> Result<Picture, Unfit
     }
 }
 
+/// What the picture of a frame will show, and what of that is masked.
+///
+/// # Errors
+/// As far as the markers tell it, why no picture can be made of it.
+pub fn seen(frame: &Frame, settings: &Settings) -> Result<Seen, Unfit> {
+    let (width, height) = size_of(frame)?;
+    Ok(Seen { area: settings.area(width, height)?, masks: settings.masks.rects().collect() })
+}
+
+/// Pixels across and down of a frame: what its own header says, or the mode of a raw one.
+///
+/// # Errors
+/// As far as the markers tell it, why no picture can be made of it.
+pub fn size_of(frame: &Frame) -> Result<(u32, u32), Unfit> {
+    match frame.format {
+        PixelFormat::Jpeg => Ok(size(&checked(frame)?)),
+        PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::Grey => Ok((frame.width, frame.height)),
+    }
+}
+
 fn checked(frame: &Frame) -> Result<Image<'_>, Unfit> {
     let image = Image::read(&frame.bytes)?;
     let (width, height) = size(&image);
-    let within = |negotiated, largest| if negotiated == 0 { largest } else { negotiated };
-    let (mode_width, mode_height) = (within(frame.width, LARGEST.0), within(frame.height, LARGEST.1));
+    let (mode_width, mode_height) = frame.largest();
     if width > mode_width || height > mode_height {
         return Err(Unfit::TooLarge { width, height, mode_width, mode_height });
     }

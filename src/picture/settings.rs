@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Area, Masks, Unfit};
+use super::{Area, Masks, Size, Unfit};
 use crate::jpeg::Rect;
 
 /// The table `[picture]` of the settings.
@@ -22,6 +22,9 @@ pub struct Settings {
     pub region: Option<Area>,
     /// What nobody may see: greyed out before anything is stored or sent, in every mode.
     pub masks: Masks,
+    /// The size of the camera's picture that region and masks were drawn on: in one of another size they would lie
+    /// elsewhere, so none is sent. Not looked at if nothing is said, or if there is neither region nor mask.
+    pub drawn_on: Option<Size>,
     /// Whether "pass" looks for damage inside the picture as well, as "crop" and "fit" do anyhow.
     pub verify: bool,
     /// What the samples of YUYV and NV12 cameras mean.
@@ -47,6 +50,7 @@ impl Settings {
         quality: Quality(90),
         region: None,
         masks: Masks::NONE,
+        drawn_on: None,
         verify: false,
         raw_range: RawRange::Driver,
     };
@@ -77,11 +81,18 @@ impl Settings {
     }
 
     /// The part of a camera's picture of that size which is shown. Refused if the region or a mask is not
-    /// inside the picture, or if the masks leave nothing to see.
+    /// inside the picture or was drawn on one of another size, or if the masks leave nothing to see.
     ///
     /// A mask is refused rather than cut off, because one that reaches over the edge was made for another
     /// camera mode, and then it no longer covers what it should.
     pub fn area(&self, width: u32, height: u32) -> Result<Rect, Unfit> {
+        let speaks_of_places = self.region.is_some() || !self.masks.is_empty();
+        if let Some(drawn_on) = self.drawn_on.map(Size::pixels)
+            && speaks_of_places
+            && drawn_on != (width, height)
+        {
+            return Err(Unfit::DrawnOnAnother { drawn_on, width, height });
+        }
         let picture = Rect::whole(width, height);
         let inside = |what, area: Rect| {
             let outside = Unfit::Outside { what, area, width, height };
@@ -248,7 +259,7 @@ mod tests {
     fn what_is_not_said_has_its_default() {
         assert_eq!(read("").unwrap(), Settings::DEFAULT);
         let text = "mode = \"fit\"\naspect = \"4:3\"\nwidth = 640\nquality = 80\nregion = [1, 2, 3, 4]\n\
-                    masks = [[5, 6, 7, 8]]\nverify = true\nraw_range = \"full\"";
+                    masks = [[5, 6, 7, 8]]\ndrawn_on = [640, 360]\nverify = true\nraw_range = \"full\"";
         let expected = Settings {
             mode: Mode::Fit,
             aspect: Aspect { across: 4, down: 3 },
@@ -256,6 +267,7 @@ mod tests {
             quality: Quality(80),
             region: Some(Area::try_from([1, 2, 3, 4]).unwrap()),
             masks: Masks::try_from(vec![Area::try_from([5, 6, 7, 8]).unwrap()]).unwrap(),
+            drawn_on: Some(Size::try_from([640, 360]).unwrap()),
             verify: true,
             raw_range: RawRange::Full,
         };
@@ -291,6 +303,14 @@ mod tests {
             ("width = 15", "15 is not a width: expected 16 to 4096 pixels"),
             ("width = 4097", "4097 is not a width: expected 16 to 4096 pixels"),
             ("mode = \"stretch\"", "unknown variant `stretch`, expected one of `pass`, `crop`, `fit`"),
+            (
+                "drawn_on = [640, 0]",
+                "[640, 0] is not a size: expected [width, height] in pixels, each from 1 to 65535",
+            ),
+            (
+                "drawn_on = [65536, 1]",
+                "[65536, 1] is not a size: expected [width, height] in pixels, each from 1 to 65535",
+            ),
             ("raw_range = \"tv\"", "unknown variant `tv`, expected one of `driver`, `limited`, `full`"),
         ] {
             assert_eq!(read(text).unwrap_err(), message);
@@ -333,6 +353,19 @@ mod tests {
                 )
             );
         }
+        // A smaller mode of the camera shows the same scene, and a mask lies elsewhere in it.
+        for places in ["masks = [[0, 0, 3, 3]]", "region = [0, 0, 30, 30]"] {
+            let drawn = format!("drawn_on = [1280, 720]\n{places}");
+            area(&drawn, 1280, 720).unwrap();
+            let error = area(&drawn, 1280, 721).unwrap_err();
+            assert_eq!(error, Unfit::DrawnOnAnother { drawn_on: (1280, 720), width: 1280, height: 721 });
+            assert!(error.is_by_settings());
+            assert!(
+                error.to_string().contains("drawn on a picture of 1280x720, and the camera's has 1280x721"),
+                "{error}"
+            );
+        }
+        area("drawn_on = [1280, 720]", 640, 480).unwrap();
         let error = area("masks = [[0, 0, 3, 3], [630, 0, 11, 5]]", 640, 480).unwrap_err();
         assert_eq!(
             error.to_string(),

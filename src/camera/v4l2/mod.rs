@@ -106,6 +106,12 @@ pub fn misfit(rule: &Rule) -> Option<String> {
     asked.err().filter(Fault::is_misfit).map(|fault| sentence(&fault, &place.name(), &[]))
 }
 
+/// The other programs that have the camera open which is meant, as far as this user may see them.
+#[must_use]
+pub fn holders(rule: &Rule) -> Vec<Holder> {
+    Node::new(rule.clone()).holders()
+}
+
 impl V4l2 {
     pub(super) fn new(rule: Rule, settings: &Settings) -> Self {
         Self::at(Box::new(Node::new(rule)), settings)

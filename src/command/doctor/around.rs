@@ -8,6 +8,7 @@ use chrono::Datelike;
 use super::Finding;
 use crate::camera;
 use crate::config::Config;
+use crate::picture;
 use crate::recognition::reports::OutboxFile;
 use crate::recognition::{self, KeySource, Session};
 use crate::stamp::Clock;
@@ -36,7 +37,7 @@ pub(super) fn device(config: &Config) -> Option<Finding> {
     })
 }
 
-/// Whether the camera delivers.
+/// Whether the camera delivers pictures that can be sent.
 pub(super) async fn camera(config: &Config) -> Finding {
     let clock = Clock::system();
     let name = config.camera.source.to_string();
@@ -45,20 +46,25 @@ pub(super) async fn camera(config: &Config) -> Finding {
         Err(error) => return Finding::fail("camera", format!("{name}: {error}"), "see the kernel's log"),
     };
     let limit = CAMERA + config.camera.warm_up;
-    let first = camera.ring().first_after(clock.now());
-    if tokio::time::timeout(limit, first).await.is_err() {
-        let says = match camera.ring().state() {
-            camera::State::Lost(why) => why.to_string(),
-            camera::State::Live | camera::State::Opening => {
-                format!("{name}: no picture within {} s", limit.as_secs())
+    let (mut after, mut unfit) = (clock.now(), None);
+    let made = async {
+        loop {
+            let frame = camera.ring().first_after(after).await;
+            match picture::prepare(&frame, &config.picture) {
+                Err(why) if !why.is_by_settings() => (after, unfit) = (frame.taken, Some(why)),
+                made => return made.map(|made| (made, frame)),
             }
-        };
-        return Finding::fail(
-            "camera",
-            says,
-            "`scalecam devices` lists the cameras, their names and who holds them",
-        );
-    }
+        }
+    };
+    let (made, frame) = match tokio::time::timeout(limit, made).await {
+        Ok(Ok(made)) => made,
+        Ok(Err(why)) => {
+            let advice =
+                "correct camera or picture in the settings; `scalecam capture` shows what would be sent";
+            return Finding { code: 78, ..Finding::fail("camera", format!("{name}: {why}"), advice) };
+        }
+        Err(_) => return without_picture(config, &camera, unfit, limit),
+    };
     if config.camera.source.is_simulated() {
         return Finding::warn("camera", format!("{name}: SIMULATION"), "set camera.kind for a real lane");
     }
@@ -69,7 +75,60 @@ pub(super) async fn camera(config: &Config) -> Finding {
             "correct camera.controls in the settings",
         );
     }
-    Finding::ok("camera", format!("{name}: it delivers pictures"))
+    let delivers = format!(
+        "{name}: it delivers pictures; {}x{}, {} bytes would be sent (mode {})",
+        made.width(),
+        made.height(),
+        made.len(),
+        made.mode().name()
+    );
+    if let Some(remark) = made.remark() {
+        let advice = "nothing to do where that is good enough; otherwise choose another mode of the camera or the picture";
+        return Finding::warn("camera", format!("{delivers}, {remark}"), advice);
+    }
+    if !config.picture.masks.is_empty() && config.picture.drawn_on.is_none() {
+        let (width, height) = picture::size_of(&frame).unwrap_or((frame.width, frame.height));
+        return Finding::warn(
+            "camera",
+            format!(
+                "{delivers}, but should the camera deliver another size one day, the masks lie elsewhere in it"
+            ),
+            format!(
+                "look at the picture that `scalecam capture` makes, and if the masks cover what they should, set \
+                 picture.drawn_on = [{width}, {height}]"
+            ),
+        );
+    }
+    Finding::ok("camera", delivers)
+}
+
+/// Why there was no picture to be made.
+fn without_picture(
+    config: &Config,
+    camera: &camera::Camera,
+    unfit: Option<picture::Unfit>,
+    limit: Duration,
+) -> Finding {
+    let name = &config.camera.source;
+    if let camera::Source::V4l2 { device } = name {
+        let holders = camera::holders(device);
+        if !holders.is_empty() && holders.iter().all(|holder| holder.name == "scalecam") {
+            let names: Vec<_> = holders.iter().map(ToString::to_string).collect();
+            return Finding::warn(
+                "camera",
+                format!("{name}: the agent has it ({}), so that it cannot be asked here", names.join(", ")),
+                "systemctl stop scalecam, look again, and start it afterwards",
+            );
+        }
+    }
+    let says = match (camera.ring().state(), unfit) {
+        (camera::State::Lost(why), _) => why.to_string(),
+        (camera::State::Live | camera::State::Opening, Some(why)) => format!("{name}: {why}"),
+        (camera::State::Live | camera::State::Opening, None) => {
+            format!("{name}: no picture within {} s", limit.as_secs())
+        }
+    };
+    Finding::fail("camera", says, "`scalecam devices` lists the cameras, their names and who holds them")
 }
 
 /// Whether the clock can be right: certificates and times of weighings need it.
