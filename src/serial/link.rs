@@ -18,9 +18,10 @@ use crate::scale::dialogue::{self, Dialogue, Step};
 use crate::scale::{Checksums, Family, Kind, NotWritten, Profile, Talk, Task, Terms, hex_from_bytes};
 use crate::stamp::{Clock, Stamp};
 
-/// From one try to open the port to the next, at first; doubled up to the ceiling.
+/// From one try to open the port to the next, at first; doubled up to the ceiling. Whether an adapter is plugged in again
+/// is one call to see, and the shop waits for it, so that there it stays.
 const BACK_OFF: Duration = Duration::from_millis(250);
-/// A replugged scale must be back within seconds, so the ceiling is low.
+/// A port that is there and cannot be used: to find out who has it takes longer.
 const BACK_OFF_CEILING: Duration = Duration::from_secs(2);
 /// A line that stays silent for this long is closed and opened again: some adapters need it.
 const SILENT_REOPEN: Duration = Duration::from_secs(30);
@@ -200,7 +201,12 @@ impl Worker {
                     }
                     back_off = BACK_OFF;
                 }
-                Err(trouble) => self.tell_trouble(trouble),
+                Err(trouble) => {
+                    if matches!(trouble, Trouble::Missing { .. }) {
+                        back_off = BACK_OFF;
+                    }
+                    self.tell_trouble(trouble);
+                }
             }
             if self.rest(back_off).is_err() {
                 return;

@@ -254,7 +254,7 @@ impl Driver for V4l2 {
     /// Looking for a camera that is not there costs next to nothing, and the shop waits for the one that is
     /// plugged in again. One that is there and fails needs peace.
     fn longest_pause(&self) -> Duration {
-        Duration::from_secs(if self.is_absent { 1 } else { 5 })
+        if self.is_absent { Duration::from_millis(250) } else { Duration::from_secs(5) }
     }
 }
 

@@ -33,6 +33,11 @@ impl Node {
     /// The node that the rule means now.
     fn find(&self) -> Result<PathBuf, Fault> {
         let Rule::Path(path) = &self.rule else {
+            // Nothing is opened while no device has the numbers.
+            let there = self.rule.choose(&plugged_in(&self.tree));
+            if matches!(there, Err(NotChosen::None)) {
+                return Err(absent());
+            }
             return match self.rule.choose(&candidates(&self.tree)) {
                 Ok(camera) => Ok(camera.node),
                 Err(NotChosen::None) => Err(absent()),
