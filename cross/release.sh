@@ -13,6 +13,7 @@ set -eu
 
 DENY=0.20.2      # cargo-deny
 CYCLONEDX=0.5.9  # cargo-cyclonedx
+DATABASE=https://github.com/RustSec/advisory-db
 FLOOR=2.31       # Debian 11, Raspberry Pi OS 11, Ubuntu 20.04
 BINARY=10000000  # bytes
 PACKAGE=4000000
@@ -86,8 +87,10 @@ if [ -n "$unchecked" ]; then
     echo "NOT CHECKED, as it was asked for"
     echo "Nobody looked for known holes in the dependencies of this release (--advisories-unchecked)." >"$part/ADVISORIES-UNCHECKED"
 elif [ -n "$advisories" ]; then
-    sed "s|^\[advisories\]|&\ndb-path = \"$part/advisories\"\ndb-urls = [\"file://$advisories\"]|" deny.toml >"$part/deny.toml"
-    cargo deny --locked check --config "$part/deny.toml" advisories ||
+    # cargo-deny takes no folder for an address, but has git do the fetching
+    sed "s|^\[advisories\]|&\ndb-path = \"$part/advisories\"|" deny.toml >"$part/deny.toml"
+    GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="url.file://$advisories.insteadOf" GIT_CONFIG_VALUE_0=$DATABASE \
+        cargo deny --locked --config "$part/deny.toml" check advisories ||
         fail "there are known holes, or $advisories is no RustSec database in git; the lines above say which"
     git -C "$advisories" log -1 --format='RustSec advisory database %H of %cI' >"$part/advisories.txt"
     rm -rf "$part/advisories" "$part/deny.toml"
