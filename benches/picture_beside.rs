@@ -76,13 +76,36 @@ fn ours(frame: &Arc<Frame>, settings: &scalecam::picture::Settings, body: &mut B
     spent().saturating_sub(before)
 }
 
+/// What each mode sends and takes, for the sizes that cameras have: the first table of docs/pictures.md.
+fn wire(rounds: u32, body: &mut BytesMut) {
+    println!("| camera mode | `pass` | `crop` | `fit` |");
+    println!("| --- | --- | --- | --- |");
+    for size in [frames::SMALL].into_iter().chain(frames::SIZES) {
+        let frames = frames::of(PixelFormat::Jpeg, size);
+        let count = f64::from(u32::try_from(frames.len()).unwrap());
+        print!("| {}x{} |", size.0, size.1);
+        for mode in ["pass", "crop", "fit"] {
+            let settings = toml::from_str(&format!("mode = '{mode}'")).unwrap();
+            let quickest = |frame| (0..rounds * 3).map(|_| ours(frame, &settings, body)).min().unwrap();
+            let took = frames.iter().map(quickest).sum::<Duration>().as_secs_f64() * 1e3 / count;
+            let bytes: usize = frames.iter().map(|frame| prepare(frame, &settings).unwrap().len()).sum();
+            let bytes = f64::from(u32::try_from(bytes).unwrap());
+            print!(" {:.0} kB, {took:.2} ms |", bytes / 1e3 / count);
+        }
+        println!();
+    }
+    println!();
+}
+
 fn main() {
     if std::env::var_os("SCALECAM_FRAMES").is_none() {
         println!("SCALECAM_FRAMES is not set: it names the folder of photographs that both sides work on");
         return;
     }
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(30);
-    let (mut peer, mut body) = (Peer::start(), BytesMut::with_capacity(1 << 20));
+    let mut body = BytesMut::with_capacity(1 << 20);
+    wire(rounds, &mut body);
+    let mut peer = Peer::start();
     println!("| work | 1280x720 | Python | ratio | 1920x1080 | Python | ratio |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (work, format, settings) in WORKS {

@@ -12,10 +12,25 @@ use super::pictures;
 
 pub(crate) const SIZES: [(u16, u16); 2] = [(1280, 720), (1920, 1080)];
 
+/// The mode that gives the service's preferred size; there are no photographs of it, but of twice its size.
+pub(crate) const SMALL: (u16, u16) = (640, 360);
+
+/// A photograph at half its size, as the same camera would code it in its smaller mode.
+fn halved(file: &[u8]) -> Vec<u8> {
+    let image = Image::read(file).unwrap();
+    let whole = Rect::whole(image.header().width.into(), image.header().height.into());
+    let decoded = jpeg::decode(&image, whole, &[], Scale::Half).unwrap();
+    jpeg::encode(&decoded.planes.iter().collect::<Vec<_>>(), 80).unwrap()
+}
+
 /// All photographs of a size as frames of a format.
 pub(crate) fn of(format: PixelFormat, size: (u16, u16)) -> Vec<Arc<Frame>> {
     let read = |file: &[u8]| Image::read(file).map(|image| (image.header().width, image.header().height));
     let mut files = pictures::photographs();
+    let twice = (size.0 * 2, size.1 * 2);
+    if size == SMALL && files.iter().any(|file| read(file) == Ok(twice)) {
+        files = files.iter().filter(|file| read(file) == Ok(twice)).map(|file| halved(file)).collect();
+    }
     files.retain(|file| read(file) == Ok(size));
     if files.is_empty() {
         files.push(pictures::Kind::new(size.0, size.1, Some(SamplingFactor::F_2_1)).file());

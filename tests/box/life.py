@@ -1,5 +1,6 @@
 """A box's life: installed, set up, used for a day, brought up to date, taken away."""
 
+import json
 import os
 import subprocess
 import time
@@ -135,6 +136,23 @@ class Life:
         totals = sorted(outcome["ms"]["total"] for outcome in new)
         ages = [outcome["picture"]["frame_age_ms"] for outcome in new]
         self.say(f"{len(new)} weighings, from the plate to the display", f"median {totals[len(totals) // 2]:.0f} ms from settled to result (emulated), frames {min(ages)} to {max(ages)} ms old, {len(first)} on a new connection")
+
+    def armhf(self):
+        """The 32-bit program on this kernel: terminal, video and session as on a box of that kind. The unit's sandbox
+        admits only programs of the kernel's own kind, so that it runs beside it."""
+        home, unit = "/usr/local/lib/scalecam-armhf", "scalecam-armhf"
+        self.box.run(f"{UNPACK}; cp -r /run/package/armhf {home} && systemctl stop scalecam")
+        program = f"{home}/lib/ld-linux-armhf.so.3 --library-path {home}/lib/arm-linux-gnueabihf {home}/usr/bin/scalecam"
+        kind = self.box.run(f"od -An -tx1 -j4 -N1 {home}/usr/bin/scalecam")
+        self.needs(kind.strip() == "01", f"it is no 32-bit program but one of class {kind}")
+        listed = json.loads(self.box.run(f"{program} devices --json"))
+        demo = self.box.run(f"{program} demo 2>&1", limit=300).splitlines()
+        self.box.run(f"systemd-run -q -u {unit} -p Type=notify -p WatchdogSec=30 {program} run --config /etc/scalecam/config.toml")
+        self.until("all parts of the 32-bit agent are ok", lambda: self.all_ok(unit), 60)
+        new, _ = self.weighings(3)
+        self.box.run(f"systemctl stop {unit} && rm -r {home} && systemctl start scalecam")
+        self.until("all parts ok", self.all_ok, 60)
+        self.say("the program for armhf on this kernel", f"{len(listed['cameras'])} camera and {len(listed['serial_ports'])} serial ports listed; {len(new)} of {len(new)} recognised; demo: {demo[-1]}")
 
     def long_run(self):
         """Many weighings without a break; each is followed, and memory must not grow."""

@@ -24,7 +24,7 @@ SHORT = BEGINNING + ["weigh", "scale_unplugged", "camera_unplugged", "measure", 
 FULL = BEGINNING + [
     "weigh", "scale_unplugged", "camera_unplugged", "silent_cable", "frozen_camera", "hung_camera", "bare_frames", "bad_frames",
     "raw_frames", "usb_scale", "second_lane", "drop_ins", "network_cut", "network_slow", "service_restarted", "restarted", "killed",
-    "reload", "bad_start", "cut_in_weighing", "cut_after_report", "cuts", "wrong_clock", "long_run", "measure", "upgrade", "purge"]
+    "reload", "bad_start", "armhf", "cut_in_weighing", "cut_after_report", "cuts", "wrong_clock", "long_run", "measure", "upgrade", "purge"]
 
 
 class Story(Life, Devices, Outages):
@@ -45,6 +45,10 @@ class Story(Life, Devices, Outages):
         with tarfile.open(package, "w") as tar:
             tar.add(arguments.package, "scalecam.deb")
             tar.add(next_version(arguments.package, folder), "scalecam-next.deb")
+            for part in arguments.armhf:
+                subprocess.run(["dpkg-deb", "-x", part, os.path.join(folder, "armhf")], check=True)
+            if arguments.armhf:
+                tar.add(os.path.join(folder, "armhf"), "armhf")
         subprocess.run(["cp", "--sparse=always", os.path.join(arguments.cache, f"disk-{arguments.stamp}.img"),
                         os.path.join(folder, "disk.img")], check=True)
         self.box = Machine(folder, arguments.cache, arguments.stamp, package)
@@ -162,6 +166,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=1, help="of the random moments")
     parser.add_argument("--weighings", type=int, default=200, help="how many weighings the long run has")
     parser.add_argument("--chapters", help="after the key only these, separated by commas: " + ",".join(FULL[len(BEGINNING):]))
+    parser.add_argument("--armhf", nargs="+", default=[], metavar="PACKAGE", help="the package for armhf, and those of its C library")
     for name in ("--package", "--program", "--cache", "--stamp"):
         parser.add_argument(name, required=True)
     return parser.parse_args()
@@ -169,7 +174,7 @@ def arguments():
 
 def main():
     given = arguments()
-    chapters = SHORT if given.short else FULL
+    chapters = SHORT if given.short else [each for each in FULL if each != "armhf" or given.armhf]
     if given.chapters:
         chapters = BEGINNING + given.chapters.split(",")
         unknown = [each for each in chapters if each not in FULL]
