@@ -8,14 +8,14 @@
 #     --tree-as-it-is           also with changes that are not committed; the release says so in its name
 #
 # It ends with an error at the first thing that does not hold: licences, sources and known holes of every dependency
-# (deny.toml), glibc at most 2.31, binaries under 10 MB, packages under 4 MB, lintian without a word.
+# (deny.toml), glibc at most 2.31, binaries for ARM under 10 MB, packages under 4 MB, lintian without a word.
 set -eu
 
 DENY=0.20.2      # cargo-deny
 CYCLONEDX=0.5.9  # cargo-cyclonedx
 DATABASE=https://github.com/RustSec/advisory-db
 FLOOR=2.31       # Debian 11, Raspberry Pi OS 11, Ubuntu 20.04
-BINARY=10000000  # bytes
+BINARY=10000000  # bytes, on the boxes; a PC has room
 PACKAGE=4000000
 
 fail() {
@@ -110,7 +110,7 @@ for arch in arm64 armhf amd64; do
     glibc=$(LC_ALL=C grep -ao 'GLIBC_2\.[0-9]*' "$binary" | sort -Vu | tail -n 1 | sed s/GLIBC_//)
     [ "$(printf '%s\n' $FLOOR "$glibc" | sort -V | tail -n 1)" = $FLOOR ] || fail "$arch needs glibc $glibc, more than $FLOOR"
     size=$(wc -c <"$binary") whole=$(wc -c <"$package")
-    [ "$size" -lt $BINARY ] || fail "the binary for $arch has $size bytes; the limit is $BINARY"
+    [ "$size" -lt $BINARY ] || [ $arch = amd64 ] || fail "the binary for $arch has $size bytes; the limit is $BINARY"
     [ "$whole" -lt $PACKAGE ] || fail "the package for $arch has $whole bytes; the limit is $PACKAGE"
     rm -rf "$part/tree"
     lintian --allow-root --fail-on error,warning "$package" || fail "lintian has something to say about $package"
