@@ -121,7 +121,7 @@ done
 say "what it consists of"
 # it writes beside Cargo.toml, whatever it is told
 trap 'rm -rf "$part" scalecam-bom.json' EXIT
-cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --target all --override-filename scalecam-bom ||
+cargo cyclonedx --quiet --format json --spec-version 1.5 --target all --override-filename scalecam-bom ||
     fail "the list of parts could not be made; the lines above say why"
 mv scalecam-bom.json "$part/scalecam-$version.cdx.json"
 python3 - "$part/scalecam-$version.cdx.json" <<'PYTHON' || fail "the list of parts is not what it should be"
