@@ -12,7 +12,7 @@
 #     STD=installed|rustup|rust-src|debian    LINKER=gcc|zig    GLIBC=2.31 (zig only)
 # A package is for boxes that are older than this machine, so --deb links by zig, which makes a binary for glibc 2.31;
 # where zig cannot be had it is gcc, and the binary wants this machine's glibc. Without --deb it is the other way round:
-# gcc is there at once, and zig is fetched only where there is none.
+# gcc is there at once, and zig is fetched only where there is none. --musl always takes zig, whose headers are musl's.
 # DEBFULLNAME and DEBEMAIL, if they are set, become the package's maintainer.
 # What it has to fetch lies under target/cross; deleting that folder undoes everything.
 set -eu
@@ -193,11 +193,11 @@ fetch_zig() {
 }
 
 by_gcc() {
+    # Its headers are glibc's: what SQLite finds there by name, musl has not.
+    [ $libc = gnu ] || return 1
     gcc=$triplet-gcc
     command -v "$gcc" >/dev/null || return 1
     linker=$gcc
-    # A static file is linked with musl's own start files; gcc only compiles the C files of the TLS library and SQLite.
-    [ $libc = gnu ] || linker=rust-lld
     export "CARGO_TARGET_${large}_LINKER=$linker" "CC_$small=$gcc" "AR_$small=$triplet-ar"
 }
 
@@ -216,6 +216,8 @@ pick_linker() {
         *) fail "LINKER=$each is not known; expected gcc or zig" ;;
         esac
     done
+    [ $libc = gnu ] ||
+        fail "no linker for $target: a static file is linked by zig alone (not with LINKER=gcc), which comes from the Python registry; run: apt-get install python3-venv; $work/zig.log says why it could not be fetched"
     fail "no linker for $target; run: apt-get install gcc-$(echo "$triplet" | tr _ -) (or install python3-venv, and zig is fetched from the Python registry; $work/zig.log says why it was not)"
 }
 
