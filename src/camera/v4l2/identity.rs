@@ -80,6 +80,13 @@ pub(super) struct Candidate {
     pub(super) usable: bool,
 }
 
+impl Candidate {
+    /// The USB port of its device.
+    fn port(&self) -> Option<&String> {
+        self.usb.as_ref().map(|usb| &usb.port)
+    }
+}
+
 /// Why no camera was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NotChosen {
@@ -90,7 +97,8 @@ pub(super) enum NotChosen {
 }
 
 impl Rule {
-    fn is_met_by(&self, usb: &Usb) -> bool {
+    /// Whether a USB rule means this device.
+    pub(super) fn is_met_by(&self, usb: &Usb) -> bool {
         match self {
             Self::Path(_) => false,
             Self::Usb { vendor, product, serial } => {
@@ -106,9 +114,7 @@ impl Rule {
         let mut met: Vec<&Candidate> = Vec::new();
         for candidate in candidates {
             let Some(usb) = candidate.usb.as_ref().filter(|usb| self.is_met_by(usb)) else { continue };
-            let same =
-                |other: &&mut &Candidate| other.usb.as_ref().is_some_and(|other| other.port == usb.port);
-            match met.iter_mut().find(same) {
+            match met.iter_mut().find(|other| other.port() == Some(&usb.port)) {
                 Some(known) if !known.usable && candidate.usable => *known = candidate,
                 Some(_) => {}
                 None => met.push(candidate),
@@ -123,7 +129,7 @@ impl Rule {
 }
 
 /// The other cameras that say the same of themselves as the one at `node`, and so share its name by id:
-/// which of them such a name leads to is chance.
+/// which of them such a name leads to is chance. Each by its first node.
 pub(super) fn twins(candidates: &[Candidate], node: &PathBuf) -> Vec<Candidate> {
     let Some(own) = candidates.iter().find(|one| one.node == *node).and_then(|one| one.usb.as_ref()) else {
         return Vec::new();
@@ -132,7 +138,13 @@ pub(super) fn twins(candidates: &[Candidate], node: &PathBuf) -> Vec<Candidate> 
         (usb.vendor, usb.product, &usb.serial) == (own.vendor, own.product, &own.serial)
             && usb.port != own.port
     };
-    candidates.iter().filter(|one| one.usb.as_ref().is_some_and(same)).cloned().collect()
+    let mut twins: Vec<Candidate> = Vec::new();
+    for one in candidates.iter().filter(|one| one.usb.as_ref().is_some_and(same)) {
+        if twins.iter().all(|known| known.port() != one.port()) {
+            twins.push(one.clone());
+        }
+    }
+    twins
 }
 
 #[cfg(test)]
@@ -193,8 +205,9 @@ mod tests {
     fn twins_with_the_same_serial_number_are_found() {
         let one = candidate("/dev/video0", "1-1", "SN0001");
         let twin = candidate("/dev/video2", "1-2", "SN0001");
+        let twins_metadata = candidate("/dev/video3", "1-2", "SN0001");
         let other = candidate("/dev/video4", "1-3", "SN0002");
-        let all = [one, twin.clone(), other];
+        let all = [one, twin.clone(), twins_metadata, other];
         assert_eq!(twins(&all, &"/dev/video0".into()), [twin]);
         assert_eq!(twins(&all, &"/dev/video4".into()), []);
     }

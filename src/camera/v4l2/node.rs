@@ -33,38 +33,40 @@ impl Node {
     /// The node that the rule means now.
     fn find(&self) -> Result<PathBuf, Fault> {
         let Rule::Path(path) = &self.rule else {
-            // Nothing is opened while no device has the numbers.
-            let there = self.rule.choose(&plugged_in(&self.tree));
-            if matches!(there, Err(NotChosen::None)) {
-                return Err(absent());
-            }
-            return match self.rule.choose(&candidates(&self.tree)) {
+            return match self.rule.choose(&self.asked()) {
                 Ok(camera) => Ok(camera.node),
                 Err(NotChosen::None) => Err(absent()),
                 Err(NotChosen::Several(cameras)) => Err(Fault::Unfit(ambiguous(&self.rule, &cameras))),
             };
         };
         let node = fs::canonicalize(path).map_err(Fault::refused(Step::Open))?;
-        self.is_alone(path, &node, candidates)?;
+        self.is_alone(path, &node)?;
         Ok(node)
     }
 
+    /// The nodes that deliver pictures, of the devices that a USB rule means: no other is opened. One that may not be
+    /// opened counts: it cannot be ruled out.
+    fn asked(&self) -> Vec<Candidate> {
+        let is_meant =
+            |candidate: &Candidate| candidate.usb.as_ref().is_some_and(|usb| self.rule.is_met_by(usb));
+        let usable = |candidate: Candidate| {
+            let usable = usable_camera(&candidate.node)?;
+            Some(Candidate { usable, ..candidate })
+        };
+        plugged_in(&self.tree).into_iter().filter(is_meant).filter_map(usable).collect()
+    }
+
     /// Refuses a name by identity that leads to one of several cameras which say the same of themselves.
-    fn is_alone(
-        &self,
-        path: &Path,
-        node: &PathBuf,
-        candidates: fn(&Tree) -> Vec<Candidate>,
-    ) -> Result<(), Fault> {
+    fn is_alone(&self, path: &Path, node: &PathBuf) -> Result<(), Fault> {
         if !path.components().any(|part| part.as_os_str() == "by-id") {
             return Ok(());
         }
-        let candidates = candidates(&self.tree);
-        let twins = twins(&candidates, node);
+        let cameras = plugged_in(&self.tree);
+        let twins = twins(&cameras, node);
         if twins.is_empty() {
             return Ok(());
         }
-        let own = candidates.into_iter().filter(|one| one.node == *node);
+        let own = cameras.into_iter().filter(|one| one.node == *node);
         let all: Vec<Candidate> = own.chain(twins).collect();
         Err(Fault::Unfit(ambiguous(&self.rule, &all)))
     }
@@ -116,7 +118,7 @@ impl Place for Node {
                 Ok(node) if node != *opened => {
                     Err(Fault::Unfit(format!("the name {} leads to another camera now", path.display())))
                 }
-                Ok(node) => self.is_alone(path, &node, plugged_in),
+                Ok(node) => self.is_alone(path, &node),
                 Err(_) => Ok(()),
             },
         }
@@ -131,15 +133,6 @@ impl Place for Node {
         let device = device.ok_or_else(no_usb)?.node;
         Ok(Box::new(move || usb::reset(&device)))
     }
-}
-
-/// The nodes that deliver pictures. One that may not be opened counts: it cannot be ruled out.
-fn candidates(tree: &Tree) -> Vec<Candidate> {
-    let usable = |candidate: Candidate| {
-        let usable = usable_camera(&candidate.node)?;
-        Some(Candidate { usable, ..candidate })
-    };
-    plugged_in(tree).into_iter().filter_map(usable).collect()
 }
 
 /// All nodes of the class, without opening any: a camera that another program works with is not disturbed.
