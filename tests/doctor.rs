@@ -168,3 +168,23 @@ fn a_port_in_use_names_who_has_it() {
     assert!(held.1.contains(&format!("sleep (pid {pid})")), "{held:?}");
     assert_eq!((code, held.0), (Some(69), "fail"));
 }
+
+#[test]
+fn a_port_that_the_agent_has_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let scale = PracticeScale::start(Options::new("mt-sics")).unwrap();
+    let path = scale.path().unwrap();
+    let agent = folder.path().join("scalecam");
+    fs::copy("/bin/sleep", &agent).unwrap();
+    let mut agent = Command::new(agent).arg("60").stdin(fs::File::open(&path).unwrap()).spawn().unwrap();
+    let (_, checks) = doctor(folder.path(), &port(&scale, "mt-sics"), "");
+    let pid = agent.id();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    let held = verdict(&checks, "scale-holder");
+    let told = format!(
+        "{}: the agent has it (scalecam (pid {pid})), so that it cannot be asked here",
+        path.display()
+    );
+    assert_eq!(held, ("warn", told.as_str()));
+}

@@ -7,12 +7,14 @@ mod around;
 mod port;
 mod scale;
 
+use std::fmt::Display;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::{Exit, Settings, give, runtime, say};
 use crate::config::Config;
+use crate::kernel::Holder;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -63,6 +65,17 @@ impl Finding {
     fn fail(check: &'static str, says: impl Into<String>, advice: impl Into<String>) -> Self {
         let (says, advice) = (says.into(), Some(advice.into()));
         Self { check, verdict: Verdict::Fail, says, advice, code: 69 }
+    }
+
+    /// For a device that the agent itself has; nothing if anybody else has it, or nobody.
+    fn held_by_agent(check: &'static str, device: &impl Display, holders: &[Holder]) -> Option<Self> {
+        let is_agent = !holders.is_empty() && holders.iter().all(|holder| holder.name == "scalecam");
+        is_agent.then(|| {
+            let names: Vec<_> = holders.iter().map(ToString::to_string).collect();
+            let says =
+                format!("{device}: the agent has it ({}), so that it cannot be asked here", names.join(", "));
+            Self::warn(check, says, "systemctl stop scalecam, look again, and start it afterwards")
+        })
     }
 
     /// For a check whose sentence already says what to do.

@@ -110,16 +110,10 @@ fn without_picture(
     limit: Duration,
 ) -> Finding {
     let name = &config.camera.source;
-    if let camera::Source::V4l2 { device } = name {
-        let holders = camera::holders(device);
-        if !holders.is_empty() && holders.iter().all(|holder| holder.name == "scalecam") {
-            let names: Vec<_> = holders.iter().map(ToString::to_string).collect();
-            return Finding::warn(
-                "camera",
-                format!("{name}: the agent has it ({}), so that it cannot be asked here", names.join(", ")),
-                "systemctl stop scalecam, look again, and start it afterwards",
-            );
-        }
+    if let camera::Source::V4l2 { device } = name
+        && let Some(held) = Finding::held_by_agent("camera", name, &camera::holders(device))
+    {
+        return held;
     }
     let says = match (camera.ring().state(), unfit) {
         (camera::State::Lost(why), _) => why.to_string(),

@@ -53,21 +53,18 @@ pub(super) fn permitted(path: &Path, reports: bool) -> Finding {
 pub(super) fn held(path: &Path) -> Option<Finding> {
     let others: Vec<Holder> =
         holders_of(path).into_iter().filter(|holder| holder.pid != std::process::id()).collect();
-    let names: Vec<_> = others.iter().map(ToString::to_string).collect();
-    let names = names.join(", ");
     if others.is_empty() {
         return None;
     }
-    if others.iter().all(|holder| holder.name == "scalecam") {
-        let advice = "systemctl stop scalecam, look again, and start it afterwards";
-        let says = format!("the agent has it ({names}), so that the scale cannot be asked here");
-        return Some(Finding::warn("scale-holder", says, advice));
-    }
-    Some(Finding::fail(
-        "scale-holder",
-        format!("in use by {names}"),
-        "stop that program: a scale has one partner",
-    ))
+    let by_agent = Finding::held_by_agent("scale-holder", &path.display(), &others);
+    Some(by_agent.unwrap_or_else(|| {
+        let names: Vec<_> = others.iter().map(ToString::to_string).collect();
+        Finding::fail(
+            "scale-holder",
+            format!("in use by {}", names.join(", ")),
+            "stop that program: a scale has one partner",
+        )
+    }))
 }
 
 /// Where processes and the kernel's command line are read; another place in tests.
