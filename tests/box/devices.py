@@ -3,36 +3,20 @@
 import time
 
 from around import Scale
+from life import DRAWN_CAMERA
 from machine import Machine, Trouble
 
 PORT = "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCALE0001-if00-port0"
 CAMERA = "/dev/v4l/by-id/usb-Practice_USB_camera_CAMERA0001-video-index0"
-LANE = """\
-[device]
-id = "BOX-02"
-
-[scale]
-port = "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCALE0002-if00-port0"
-protocol = "st-gs"
-
-[camera]
+OTHER_SCALE = 'port = "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCALE0002-if00-port0"\nprotocol = "st-gs"'
+VIVID = """\
 kind = "v4l2"
 device = "/dev/v4l/by-path/platform-vivid.0-video-index0"
 width = 640
 height = 360
 fps = 5
 frame_wait_ms = 3000
-controls = {{ percentage_of_dropped_buffers = 20 }}
-
-[recognition]
-url = "{url}"
-ca_file = "/etc/scalecam/practice-ca.pem"
-deadline_ms = 10000
-
-[[sink]]
-kind = "file"
-path = "/var/lib/scalecam/2/weighings.jsonl"
-"""
+controls = { percentage_of_dropped_buffers = 20 }"""
 # A USB scale without a serial line, by the kernel's own gadget driver: maker DYMO, six bytes a report (usage page 8Dh).
 GADGET = """\
 set -e
@@ -55,29 +39,7 @@ for weight in '\\364\\001' '\\372\\000' '\\356\\002'; do
     for turn in $(seq 20); do printf "\\003\\004\\002\\000$weight"; sleep 0.1; done
 done
 """
-USB_LANE = """\
-[device]
-id = "BOX-04"
-
-[scale]
-port = "/dev/scalecam/usb-scale-POS0001"
-protocol = "hid-pos"
-
-[camera]
-kind = "synthetic"
-width = 640
-height = 360
-fps = 10
-
-[recognition]
-url = "{url}"
-ca_file = "/etc/scalecam/practice-ca.pem"
-deadline_ms = 10000
-
-[[sink]]
-kind = "file"
-path = "/var/lib/scalecam/4/weighings.jsonl"
-"""
+USB_SCALE = 'port = "/dev/scalecam/usb-scale-POS0001"\nprotocol = "hid-pos"'
 
 
 class Devices:
@@ -212,7 +174,7 @@ class Devices:
 
     def usb_scale(self):
         """A scale that speaks by reports over USB, through udev's rule and the unit's sandbox; plugged in after the start."""
-        self.write("4.toml", USB_LANE.format(url=self.service.url), 644)
+        self.lane(4, USB_SCALE, DRAWN_CAMERA.format(fps=10))
         self.box.run("systemctl start scalecam@4", limit=180)
         state, _ = self.until("the lane says that there is no scale", lambda: (lambda state: state if "there is no such device" in state else None)(self.state("scalecam@4")), 60)
         self.box.run(f"sh <<'END'\n{GADGET}END")
@@ -231,7 +193,7 @@ class Devices:
         self.box.plug(Machine.OTHER_SCALE, new=True)
         self.box.run("modprobe vivid node_types=0x1 && udevadm settle")
         self.until("the second camera is there", lambda: self.box.run("test -e /dev/v4l/by-path/platform-vivid.0-video-index0 && echo yes || true"), 30)
-        self.write("2.toml", LANE.format(url=self.service.url), 644)
+        self.lane(2, OTHER_SCALE, VIVID)
         self.box.run("scalecam check --config /etc/scalecam/2.toml; systemctl start scalecam@2", limit=180)
         ok = lambda: self.all_ok("scalecam@2")
         self.until("all parts of the second lane are ok", ok, 60)

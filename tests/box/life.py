@@ -39,24 +39,28 @@ path = "/var/lib/scalecam/weighings.jsonl"
 kind = "scale-display"
 text = "{{product}} {{weight}}"
 """
-# a lane with nothing plugged in
-DESK = """\
+# one more lane, by the template unit
+LANE = """\
 [device]
-id = "BOX-03"
+id = "BOX-0{number}"
 
 [scale]
-port = "sim:st-gs"
+{scale}
 
 [camera]
-kind = "synthetic"
-width = 640
-height = 360
-fps = 2
+{camera}
 
 [recognition]
 url = "{url}"
 ca_file = "/etc/scalecam/practice-ca.pem"
+deadline_ms = 10000
+
+[[sink]]
+kind = "file"
+path = "/var/lib/scalecam/{number}/weighings.jsonl"
 """
+PRACTICE_SCALE = 'port = "sim:st-gs"'
+DRAWN_CAMERA = 'kind = "synthetic"\nwidth = 640\nheight = 360\nfps = {fps}'
 UNPACK = "test -e /run/package/scalecam.deb || { mkdir -p /run/package && tar -C /run/package -xf /dev/disk/by-id/virtio-package; }"
 
 
@@ -94,6 +98,9 @@ class Life:
 
     def write(self, name, content, mode):
         self.box.run(f"cat >/etc/scalecam/{name} <<'END'\n{content}END\nchmod {mode} /etc/scalecam/{name}")
+
+    def lane(self, number, scale, camera):
+        self.write(f"{number}.toml", LANE.format(number=number, scale=scale, camera=camera, url=self.service.url), 644)
 
     def trust(self):
         """The practice service makes an authority of its own at every start."""
@@ -189,7 +196,7 @@ class Life:
     def upgrade(self):
         """To a higher version and back, while a lane by template runs as well."""
         self.box.run(UNPACK)
-        self.write("3.toml", DESK.format(url=self.service.url), 644)
+        self.lane(3, PRACTICE_SCALE, DRAWN_CAMERA.format(fps=2))
         self.box.run("scalecam check --config /etc/scalecam/3.toml && systemctl start scalecam@3", limit=180)
         said = []
         for package in ("scalecam-next.deb", "scalecam.deb"):
@@ -210,7 +217,7 @@ class Life:
     def purge(self):
         secrets = self.box.run(f"journalctl --no-pager | grep -c {self.key_text} || true")
         self.needs(secrets == "0", "the key stands in the journal")
-        self.write("3.toml", DESK.format(url=self.service.url), 644)
+        self.lane(3, PRACTICE_SCALE, DRAWN_CAMERA.format(fps=2))
         self.box.run("systemctl enable --now scalecam@3", limit=180)
         self.box.run("dpkg -r scalecam", limit=300)
         self.box.run("test -s /etc/scalecam/api-key && test -s /var/lib/scalecam/weighings.jsonl && ! systemctl is-active -q scalecam scalecam@3")

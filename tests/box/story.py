@@ -181,6 +181,9 @@ def main():
         if unknown:
             print(f"box: no such chapter: {', '.join(unknown)}", file=sys.stderr)
             return 2
+    if "armhf" in chapters and not given.armhf:
+        print("box: chapter armhf wants --armhf with the package for it", file=sys.stderr)
+        return 2
     folder = tempfile.mkdtemp(prefix="scalecam-box-")
     begin = time.monotonic()
     story = None
