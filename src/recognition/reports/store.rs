@@ -92,6 +92,8 @@ impl Store {
         self.connection.pragma_update(None, "foreign_keys", true)?;
         // a picture that was deleted is not to be found on the disk
         self.connection.pragma_update(None, "secure_delete", true)?;
+        // 512 KiB: by default two megabytes fill up over the first thousand weighings, which looks like a leak
+        self.connection.pragma_update(None, "cache_size", -512)?;
         // the log does not stay large after a week without the service
         self.connection.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)
     }

@@ -53,6 +53,8 @@ fn what_was_accepted_is_there_when_the_file_is_opened_again() {
     let synchronous: i64 =
         store.ask(|c| c.pragma_query_value(None, "synchronous", |row| row.get(0))).unwrap();
     assert_eq!((mode.as_str(), synchronous), ("wal", 2), "2 is FULL");
+    let cache: i64 = store.ask(|c| c.pragma_query_value(None, "cache_size", |row| row.get(0))).unwrap();
+    assert_eq!(cache, -512, "in KiB");
 }
 
 #[test]
